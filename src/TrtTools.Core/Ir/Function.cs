@@ -1,0 +1,26 @@
+namespace TrtTools.Ir;
+
+/// <summary>An ONNX model-local function: a body with formal inputs, outputs and attributes.</summary>
+internal sealed class Function(string domain, string name, string overload, Graph body)
+{
+    public string Domain { get; } = domain;
+
+    public string Name { get; } = name;
+
+    public string Overload { get; } = overload;
+
+    public Graph Body { get; } = body;
+
+    /// <summary>Attributes a call must give.</summary>
+    public List<string> RequiredAttributes { get; } = [];
+
+    /// <summary>Attributes with defaults.</summary>
+    public List<Attribute> DefaultAttributes { get; } = [];
+
+    public SortedDictionary<string, long> Opset { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Doc string, metadata, unknown fields; opaque outside Onnx.</summary>
+    public object? Remainder { get; set; }
+
+    public (string Domain, string Name, string Overload) Key => (Domain, Name, Overload);
+}

@@ -1,0 +1,86 @@
+using TrtTools.Tensors;
+
+namespace TrtTools.Ir;
+
+/// <summary>A node as users see it.</summary>
+public sealed class GraphNode
+{
+    internal GraphNode(Node node)
+    {
+        Node = node;
+        Name = node.Name;
+        OpType = node.OpType;
+        Domain = node.Domain.Length == 0 ? "ai.onnx" : node.Domain;
+        Inputs = [.. node.Inputs.Select(i => i?.Name ?? "")];
+        Outputs = [.. node.Outputs.Select(o => o?.Name ?? "")];
+    }
+
+    internal Node Node { get; }
+
+    public string Name { get; }
+
+    public string OpType { get; }
+
+    public string Domain { get; }
+
+    /// <summary>Names of the input tensors; empty for an optional input that is absent.</summary>
+    public string[] Inputs { get; }
+
+    public string[] Outputs { get; }
+
+    /// <summary>Attributes by name: long, double, string, arrays of them, Tensor, or the name of a subgraph.</summary>
+    public IReadOnlyDictionary<string, object?> Attributes => Node.Attributes.ToDictionary(a => a.Name, ToPublic, StringComparer.Ordinal);
+
+    /// <summary>The nodes of each subgraph (If, Loop, Scan).</summary>
+    public IReadOnlyList<GraphNode[]> Subgraphs => [.. Node.Subgraphs.Select(g => g.Nodes.Select(n => new GraphNode(n)).ToArray())];
+
+    /// <summary>The nodes that read this one's outputs.</summary>
+    public IReadOnlyList<GraphNode> GetConsumers() => [.. Node.Outputs.Where(o => o is not null).SelectMany(o => o!.Uses).Select(u => u.Node).Distinct().Select(n => new GraphNode(n))];
+
+    /// <summary>The nodes whose outputs this one reads.</summary>
+    public IReadOnlyList<GraphNode> GetProducers() => [.. Node.Inputs.Where(i => i?.Producer is not null).Select(i => i!.Producer!).Distinct().Select(n => new GraphNode(n))];
+
+    public override string ToString() => Node.ToString();
+
+    private static object? ToPublic(Attribute attribute) => attribute.Content switch
+    {
+        float f => (double)f,
+        byte[] => attribute.Text,
+        byte[][] texts => texts.Select(System.Text.Encoding.UTF8.GetString).ToArray(),
+        TensorData data => new Tensor(attribute.Name, data),
+        TensorData[] many => many.Select(d => new Tensor(attribute.Name, d)).ToArray(),
+        Graph graph => graph.Name,
+        Graph[] graphs => graphs.Select(g => g.Name).ToArray(),
+        long or long[] or float[] => attribute.Content,
+        _ => attribute.Kind.ToString(),
+    };
+}
+
+/// <summary>An input, output or initializer as users see it.</summary>
+public sealed class GraphTensor
+{
+    internal GraphTensor(Value value)
+    {
+        Name = value.Name;
+        DataType = value.Type?.DataType ?? DataType.Undefined;
+        SymbolicShape? shape = value.Type?.Shape;
+        HasRank = shape is not null;
+        Shape = shape is null ? [] : [.. shape.Dimensions.Select(d => d is { IsConstant: true } ? d.Value : -1)];
+        SymbolicShape = shape is null ? [] : [.. shape.Dimensions.Select(d => d?.ToString() ?? "?")];
+    }
+
+    public string Name { get; }
+
+    public DataType DataType { get; }
+
+    /// <summary>False when not even the number of dimensions is known.</summary>
+    public bool HasRank { get; }
+
+    /// <summary>Extents; -1 where a dimension is dynamic.</summary>
+    public long[] Shape { get; }
+
+    /// <summary>Extents as text: a number, a symbol such as "batch", or "?".</summary>
+    public string[] SymbolicShape { get; }
+
+    public override string ToString() => $"{Name}: {DataType}[{(HasRank ? string.Join(',', SymbolicShape) : "…")}]";
+}
