@@ -90,6 +90,10 @@ internal sealed class TensorData
     /// <summary>A part of the bytes, for tensors of any size.</summary>
     public ReadOnlySpan<byte> Slice(long offset, int length) => _file is null ? _memory.Span.Slice(checked((int)offset), length) : _file.Span(_offset + offset, length);
 
+    /// <summary>Holds the bytes still for native code until the handle is disposed; keep this object alive as long.</summary>
+    public unsafe System.Buffers.MemoryHandle Pin() => _file is null ? _memory.Pin()
+        : new System.Buffers.MemoryHandle(System.Runtime.CompilerServices.Unsafe.AsPointer(ref MemoryMarshal.GetReference(_file.Span(_offset, 0 < ByteCount ? 1 : 0))));
+
     public ReadOnlySpan<string> Strings => _strings ?? throw new InvalidOperationException($"A {Type} tensor holds no strings.");
 
     public ReadOnlySpan<T> AsSpan<T>() where T : unmanaged => MemoryMarshal.Cast<byte, T>(Bytes);
