@@ -1,0 +1,104 @@
+using System.IO.Compression;
+using TrtTools.Files;
+using TrtTools.Tensors;
+
+namespace TrtTools.Data;
+
+/// <summary>Tensors in files: NumPy's .npy and .npz, and ONNX TensorProto in .pb.</summary>
+public static class TensorFile
+{
+    /// <summary>All tensors of a file. One of an .npy file is named after it.</summary>
+    public static IReadOnlyList<Tensor> Read(string path)
+    {
+        string full = Path.GetFullPath(path);
+        return Reading(full, () => Extension(full) switch
+        {
+            ".npy" => [ReadNpy(full)],
+            ".npz" => ReadNpz(full),
+            _ => throw new TrtToolsException(ErrorCode.DataInvalid, full, $"the extension '{Path.GetExtension(full)}' is unknown", "Expected .npy or .npz", "Save the data in one of these formats"),
+        });
+    }
+
+    /// <summary>Writes one tensor (.npy, .pb) or several (.npz).</summary>
+    public static void Write(string path, IReadOnlyList<Tensor> tensors, bool force = false)
+    {
+        ArgumentNullException.ThrowIfNull(tensors);
+        string extension = Extension(path);
+        if (extension is not (".npy" or ".npz"))
+            throw new TrtToolsException(ErrorCode.OutputPathInvalid, path, $"the extension '{Path.GetExtension(path)}' is unknown", "Expected .npy or .npz", "Give a path with one of these extensions");
+        if (extension != ".npz" && tensors.Count != 1)
+            throw new TrtToolsException(ErrorCode.OutputPathInvalid, path, $"{tensors.Count} tensors are to be written", $"A {extension} file holds one", "Give a path that ends with .npz");
+        AtomicFile.Write(path, force, stream =>
+        {
+            switch (extension)
+            {
+                case ".npy":
+                    NpyFormat.Write(stream, tensors[0].Content);
+                    break;
+                default:
+                    using (ZipArchive archive = new(stream, ZipArchiveMode.Create, leaveOpen: true))
+                    {
+                        foreach (Tensor tensor in tensors)
+                        {
+                            ZipArchiveEntry entry = archive.CreateEntry(tensor.Name + ".npy", CompressionLevel.Fastest);
+                            // A clock in the file would make equal results unequal.
+                            entry.LastWriteTime = new DateTimeOffset(1980, 1, 1, 0, 0, 0, TimeSpan.Zero);
+                            using Stream content = entry.Open();
+                            NpyFormat.Write(content, tensor.Content);
+                        }
+                    }
+                    break;
+            }
+        });
+    }
+
+    /// <summary>True for a file that <see cref="Read"/> reads.</summary>
+    internal static bool IsTensorFile(string path) => Extension(path) is ".npy" or ".npz" or ".pb";
+
+    internal static string Extension(string path) => Path.GetExtension(path).ToLowerInvariant();
+
+    /// <summary>Runs <paramref name="read"/> and turns what the system says of a bad file into our errors.</summary>
+    internal static T Reading<T>(string path, Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new TrtToolsException(ErrorCode.DataNotFound, path, "there is no such file", "", "Check the path", e);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new TrtToolsException(ErrorCode.DataInvalid, path, $"the file is damaged ({e.Message.TrimEnd('.')})", "Expected a whole file of the kind its extension says", "Save it again", e);
+        }
+        catch (Exception e) when (e is UnauthorizedAccessException or IOException)
+        {
+            throw new TrtToolsException(ErrorCode.FileNotReadable, path, $"the file could not be read ({e.Message.TrimEnd('.')})", "", "Check its permissions, and that no other program holds it", e);
+        }
+    }
+
+    internal static FileStream Open(string path) => new(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, 1 << 16, FileOptions.SequentialScan);
+
+    private static Tensor ReadNpy(string path)
+    {
+        using FileStream stream = Open(path);
+        NpyHeader header = NpyFormat.ReadHeader(stream, path);
+        return new Tensor(Path.GetFileNameWithoutExtension(path), NpyFormat.ReadElements(stream, header, path));
+    }
+
+    private static Tensor[] ReadNpz(string path)
+    {
+        using ZipArchive archive = new(Open(path), ZipArchiveMode.Read);
+        List<Tensor> tensors = [];
+        foreach (ZipArchiveEntry entry in archive.Entries)
+        {
+            if (!entry.FullName.EndsWith(".npy", StringComparison.Ordinal)) continue;
+            string name = entry.FullName[..^4];
+            using Stream stream = entry.Open();
+            string subject = $"{path} ({entry.FullName})";
+            tensors.Add(new Tensor(name, NpyFormat.ReadElements(stream, NpyFormat.ReadHeader(stream, subject), subject)));
+        }
+        return [.. tensors];
+    }
+}
