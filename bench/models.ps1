@@ -1,0 +1,37 @@
+# Every model of a folder through the whole pipeline, against its reference data (folders test_data_set_<k>).
+param(
+    [string] $Folder = "$PSScriptRoot/../../shared/models"
+)
+
+$ErrorActionPreference = 'Stop'
+Import-Module "$PSScriptRoot/../out/TrtTools"
+
+$row = '{0,-30} {1,6} {2,6} {3,6}  {4,8:N2} {5,9:E1} {6,9:F6} {7,6:P0}  {8}'
+$row -f 'model', 'nodes', 'optim.', 'fused', 'build s', 'error', 'cosine', 'top-1', 'verdict'
+$failed = 0
+foreach ($model in Get-ChildItem "$Folder/*/model.onnx" | Sort-Object FullName) {
+    $name = $model.Directory.Name
+    try {
+        $graph = Import-OnnxGraph -LiteralPath $model.FullName
+        $optimized = $graph | Optimize-OnnxGraph
+        $fused = $optimized | Invoke-LayerFusion
+        $engine = $fused | Build-Engine -Device Cpu
+        $outputs = foreach ($set in Get-ChildItem $model.Directory -Filter test_data_set_*) { $engine | Compare-EngineOutput -Reference $set.FullName }
+        # The greatest error of any output, as a share of that output's scale (its greatest absolute value in the reference).
+        $error1 = ($outputs | ForEach-Object { if ($_.ReferenceScale -gt 0) { $_.MaxAbsoluteError / $_.ReferenceScale } else { $_.MaxAbsoluteError } } | Measure-Object -Maximum).Maximum
+        $cosine = ($outputs | Measure-Object Cosine -Minimum).Minimum
+        $top = ($outputs | Measure-Object TopKAgreement -Minimum).Minimum
+        $good = $error1 -le 1e-4 -or ($name -match 'int8' -and $cosine -ge 0.999 -and $top -eq 1)
+        if (-not $good) { $failed++ }
+        $row -f $name, ($graph | Measure-OnnxGraph).NodeCount, ($optimized | Measure-OnnxGraph).NodeCount, $fused.Nodes.Count, $engine.BuildSeconds, $error1, $cosine, $top, ($good ? 'ok' : 'FAIL')
+        $engine.Dispose()
+    }
+    catch {
+        $expected = $name -eq 'style-candy' -and $_.FullyQualifiedErrorId -like 'UnsupportedOperator,*'
+        if (-not $expected) { $failed++ }
+        '{0,-30} {1}{2}: {3}' -f $name, ($expected ? 'as expected, ' : 'FAIL '), $_.FullyQualifiedErrorId, $_.Exception.Message
+        if ($expected) { $graph | Test-OperatorSupport -Target Cpu | Where-Object Supported -EQ $false | ForEach-Object { '{0,32}{1}: {2} {3}' -f '', $_.Operator, $_.Reason, $_.Suggestion } }
+    }
+}
+"$failed failed"
+exit [Math]::Min(1, $failed)
