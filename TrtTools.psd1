@@ -1,0 +1,23 @@
+@{
+    RootModule           = 'TrtTools.Cmdlets.dll'
+    ModuleVersion        = '0.1.0'
+    GUID                 = 'd00705bb-8b00-4cf7-846c-54f707b476cb'
+    Author               = 'The TrtTools authors'
+    CompanyName          = 'TrtTools'
+    Copyright            = 'The TrtTools authors. MIT licence.'
+    Description          = 'Turns ONNX models into fast inference engines: import, audit, simplify, fuse, quantize, build, run, measure and compare, as typed objects in one pipeline.'
+    PowerShellVersion    = '7.6'
+    CompatiblePSEditions = @('Core')
+    FormatsToProcess     = @('TrtTools.Format.ps1xml')
+    CmdletsToExport      = @(
+        'Import-OnnxGraph'
+    )
+    FunctionsToExport    = @()
+    VariablesToExport    = @()
+    AliasesToExport      = @()
+    PrivateData          = @{
+        PSData = @{
+            Tags       = @('ONNX', 'TensorRT', 'inference', 'quantization', 'INT8', 'CUDA', 'deep-learning', 'PSEdition_Core', 'Linux', 'Windows')
+        }
+    }
+}
