@@ -34,7 +34,7 @@ internal static class InputPaths
             if (provider.Name != "FileSystem") throw new TrtToolsException(ErrorCode.FileNotReadable, path, $"lies on the {provider.Name} drive", "A path of the file system", "Give a file's path");
             return Path.GetFullPath(full);
         }
-        catch (Exception e) when (e is DriveNotFoundException or ProviderNotFoundException or NotSupportedException or ArgumentException or ProviderInvocationException)
+        catch (Exception e) when (e is System.Management.Automation.DriveNotFoundException or ProviderNotFoundException or NotSupportedException or ArgumentException or ProviderInvocationException)
         {
             throw new TrtToolsException(ErrorCode.FileNotReadable, path, $"is not a path ({e.Message.TrimEnd('.')})", "A path of the file system", "Check drive and spelling", e);
         }
