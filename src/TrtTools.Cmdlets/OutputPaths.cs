@@ -47,12 +47,10 @@ internal sealed class OutputPaths(PSCmdlet cmdlet)
     private static void CheckFolder(string full)
     {
         string? folder = Path.GetDirectoryName(full);
-        while (folder is not null && !Directory.Exists(folder))
+        if (folder is null || !Directory.Exists(folder))
         {
-            if (File.Exists(folder)) throw new TrtToolsException(ErrorCode.OutputPathInvalid, full, $"{folder} is a file, not a folder", "", "Choose another path");
-            folder = Path.GetDirectoryName(folder);
+            throw new TrtToolsException(ErrorCode.OutputPathInvalid, full, "its folder does not exist", "", $"Create it: New-Item -ItemType Directory '{folder}'");
         }
-        if (folder is null) throw new TrtToolsException(ErrorCode.OutputPathInvalid, full, "the drive does not exist", "", "Choose another path");
     }
 
     private static string SafeName(string name)

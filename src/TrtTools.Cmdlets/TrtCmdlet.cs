@@ -53,6 +53,11 @@ public abstract class TrtCmdlet : PSCmdlet, IDisposable
         {
             throw new PipelineStoppedException();
         }
+        catch (ObjectDisposedException e) when (e.ObjectName.StartsWith("TrtTools.", StringComparison.Ordinal))
+        {
+            string type = e.ObjectName.Split('.')[^1];
+            WriteError(ErrorIds.Record(new TrtToolsException(ErrorCode.ObjectNotLive, type, "the object was disposed", "", "Import it again, and dispose it after its last use", e), Target));
+        }
         catch (Exception e) when (!IsPowerShells(e))
         {
             WriteVerbose(e.ToString());
