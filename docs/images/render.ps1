@@ -28,7 +28,7 @@ $svg = [Text.StringBuilder]::new()
 $null = $svg.AppendLine("<svg xmlns=`"http://www.w3.org/2000/svg`" width=`"$width`" height=`"$height`" viewBox=`"0 0 $width $height`">")
 $null = $svg.AppendLine("<rect width=`"$width`" height=`"$height`" rx=`"8`" fill=`"#0d1b2a`"/>")
 $null = $svg.AppendLine('<circle cx="20" cy="18" r="6" fill="#e06c75"/><circle cx="40" cy="18" r="6" fill="#e5c07b"/><circle cx="60" cy="18" r="6" fill="#98c379"/>')
-$null = $svg.AppendLine('<g font-family="Consolas, Menlo, DejaVu Sans Mono, monospace" font-size="14" fill="#d8dee9" xml:space="preserve">')
+$null = $svg.AppendLine('<g font-family="Consolas, Menlo, DejaVu Sans Mono, monospace" font-size="14" fill="#d8dee9">')
 for ($i = 0; $i -lt $shown.Count; $i++) {
     $text = $shown[$i]
     if ($text -eq '') { continue }
@@ -38,9 +38,10 @@ for ($i = 0; $i -lt $shown.Count; $i++) {
         elseif ($i + 1 -lt $shown.Count -and $shown[$i + 1] -match '^-+( +-+)* *$') { ' fill="#c678dd"' }
         elseif ($text -match '^[- ]+$') { ' fill="#5c6b7e"' }
         else { '' }
+    # Plain spaces would be joined into one; no-break spaces keep the columns.
     $y = 52 + $i * $lineHeight
     $length = [Math]::Round($text.Length * $charWidth, 1).ToString([cultureinfo]::InvariantCulture)
-    $null = $svg.AppendLine("<text x=`"20`" y=`"$y`" textLength=`"$length`" lengthAdjust=`"spacingAndGlyphs`"$style>$([Security.SecurityElement]::Escape($text))</text>")
+    $null = $svg.AppendLine("<text x=`"20`" y=`"$y`" textLength=`"$length`" lengthAdjust=`"spacingAndGlyphs`"$style>$([Security.SecurityElement]::Escape($text.Replace(' ', [char] 0xa0)))</text>")
 }
 $null = $svg.AppendLine('</g>')
 $null = $svg.AppendLine('</svg>')

@@ -56,13 +56,12 @@ if (-not $ModelFolder) {
 $alphabet = [IO.File]::ReadAllLines("$ModelFolder/ppocr_keys_v1.txt")
 $pictures = [IO.Directory]::GetFiles($PSScriptRoot, 'line*.png') | ForEach-Object { $_ }
 [Array]::Sort($pictures, [StringComparer]::Ordinal)
-$widths = @{ Min = @{ x = 1, 3, 48, 48 }; Opt = @{ x = 1, 3, 48, 320 }; Max = @{ x = 1, 3, 48, 960 } }
 
 'Building both engines of the recognizer'
 $graph = Import-OnnxGraph "$ModelFolder/ch_PP-OCRv4_rec_infer.onnx" | Optimize-OnnxGraph | Invoke-LayerFusion
 $cache = $graph | New-CalibrationCache -Data $PSScriptRoot -Preprocessing "$PSScriptRoot/recognizer.yaml"
-$fp32 = $graph | Build-Engine -Device Cpu -OptimizationProfile $widths
-$int8 = $graph | Build-Engine -Device Cpu -OptimizationProfile $widths -Int8 -CalibrationCache $cache
+$fp32 = $graph | Build-Engine -Device Cpu -InputShape @{ x = 1, 3, 48, 320 }
+$int8 = $graph | Build-Engine -Device Cpu -InputShape @{ x = 1, 3, 48, 320 } -Int8 -CalibrationCache $cache
 $fp32, $int8
 
 foreach ($picture in $pictures) {
