@@ -1,0 +1,143 @@
+using TrtTools.Engines;
+using TrtTools.Engines.Proto;
+using TrtTools.Launch;
+using TrtTools.Tensors;
+
+namespace TrtTools.Execution;
+
+/// <summary>A built engine: immutable, safe to use from several threads. Dispose it to give its memory back at once.</summary>
+public sealed class Engine : IDisposable
+{
+    private readonly SharedHostStep _step;
+    private IReadOnlyList<EngineLayer>? _layers;
+    private bool _disposed;
+
+    internal Engine(EngineHeader header, EngineContent content, string? path, long sizeBytes)
+    {
+        Header = header;
+        Content = content;
+        Path = path;
+        SizeBytes = sizeBytes;
+        HostStep step = SingleStep(content.Plan, path ?? header.Name);
+        StepRequest = RequestOf(step, header, content, path ?? header.Name);
+        _step = new SharedHostStep(CreateStep, ThrowGone);
+    }
+
+    internal EngineHeader Header { get; }
+
+    internal EngineContent Content { get; }
+
+    internal HostStepRequest StepRequest { get; }
+
+    public string Name => Header.Name;
+
+    /// <summary>SHA-256 of the content: the same graph, options and device give the same id.</summary>
+    public string Id => Header.Id;
+
+    /// <summary>Cpu or Cuda.</summary>
+    public string Device => Header.Device;
+
+    /// <summary>Of the GPU it was built for; empty for the CPU.</summary>
+    public string ComputeCapability => Header.ComputeCapability;
+
+    /// <summary>The lowest precision that layers run in.</summary>
+    public string Precision => Header.Precision;
+
+    public IReadOnlyList<EngineTensor> Inputs => Header.Inputs;
+
+    public IReadOnlyList<EngineTensor> Outputs => Header.Outputs;
+
+    /// <summary>The ranges of input shapes it runs; empty when it runs any.</summary>
+    public IReadOnlyList<EngineProfile> Profiles => Header.Profiles;
+
+    /// <summary>Bytes of the engine file.</summary>
+    public long SizeBytes { get; private set; }
+
+    public double BuildSeconds => Header.BuildSeconds;
+
+    public DateTimeOffset BuiltAt => Header.Provenance.BuiltAt;
+
+    /// <summary>What is worse than was asked, and why.</summary>
+    public IReadOnlyList<string> Warnings => Header.Warnings;
+
+    public EngineProvenance Provenance => Header.Provenance;
+
+    /// <summary>The model's name.</summary>
+    public string Model => Header.Provenance.Model;
+
+    /// <summary>Full path of the engine's file; null while it was not saved.</summary>
+    public string? Path { get; private set; }
+
+    /// <summary>The steps as the device runs them, with their times where they were measured.</summary>
+    public IReadOnlyList<EngineLayer> Layers => _layers ??= [.. EngineLayers.From(this)];
+
+    /// <summary>A context runs the engine; several may run at once.</summary>
+    public ExecutionContext CreateContext()
+    {
+        if (Volatile.Read(ref _disposed)) ThrowGone("it was disposed");
+        return new ExecutionContext(this);
+    }
+
+    /// <summary>A small object for ConvertTo-Json.</summary>
+    public EngineSummary ToSummary() => new()
+    {
+        Name = Name, Id = Id, Path = Path, Model = Model, Device = Device, ComputeCapability = ComputeCapability, Precision = Precision,
+        Inputs = [.. Inputs.Select(i => i.ToString())], Outputs = [.. Outputs.Select(o => o.ToString())], Profiles = [.. Profiles.Select(p => p.ToString())],
+        SizeBytes = SizeBytes, BuildSeconds = BuildSeconds, BuiltAt = BuiltAt, LayerCount = Layers.Count, Warnings = [.. Warnings], Provenance = Provenance,
+    };
+
+    /// <summary>The header's facts.</summary>
+    public EngineInfo ToInfo() => Header.ToInfo(Path, SizeBytes);
+
+    internal IHostRun Bind(IReadOnlyDictionary<string, TensorData> inputs, CancellationToken stop) => _step.Bind(inputs, stop);
+
+    /// <summary>Makes the engine ready to run now instead of on the first run.</summary>
+    internal void Prepare(CancellationToken stop) => _step.Prepare(stop);
+
+    /// <summary>A step of its own that writes a profile.</summary>
+    internal IHostStep CreateProfilingStep(CancellationToken stop) => HostSteps.Find(StepKind, Path ?? Name).Create(StepRequest with { Profile = true }, stop);
+
+    internal void SetLayers(IReadOnlyList<EngineLayer> layers) => _layers = layers;
+
+    internal void SetSaved(string path, long sizeBytes)
+    {
+        Path = path;
+        SizeBytes = sizeBytes;
+        _layers = null;
+    }
+
+    private string StepKind => Content.Plan.Body.Steps[0].Host.Kind;
+
+    private IHostStep CreateStep(CancellationToken stop) => HostSteps.Find(StepKind, Path ?? Name).Create(StepRequest, stop);
+
+    private void ThrowGone(string why) => throw new TrtToolsException(ErrorCode.ObjectNotLive, $"The engine '{Name}'", why, "An engine that is still loaded", "Import it again with Import-Engine, or pass its path");
+
+    private static HostStep SingleStep(Plan plan, string subject)
+    {
+        if (plan.Body is { Steps: [{ Host: { } host }] }) return host;
+        throw EngineReader.Incompatible(subject, "its plan holds steps other than one host step", "A CPU engine");
+    }
+
+    private static HostStepRequest RequestOf(HostStep step, EngineHeader header, EngineContent content, string subject)
+    {
+        TensorData Blob(uint index) => index < content.Blobs.Count ? content.Blobs[(int)index] : throw EngineReader.Corrupt(subject, "a step names a blob that is not there");
+        Dictionary<string, TensorData> weights = new(StringComparer.Ordinal);
+        foreach (Weight weight in step.Weights) weights[weight.Name] = Blob(weight.Blob);
+        return new HostStepRequest
+        {
+            Name = header.Name, Model = Blob(step.Model), Weights = weights, Outputs = [.. step.Outputs],
+            Settings = step.Settings.ToDictionary(s => s.Key, s => s.Value, StringComparer.Ordinal),
+        };
+    }
+
+    public void Dispose()
+    {
+        Volatile.Write(ref _disposed, true);
+        _step.Close();
+        GC.SuppressFinalize(this);
+    }
+
+    ~Engine() => _step?.Close();
+
+    public override string ToString() => $"{Name} ({Device}, {Precision})";
+}
