@@ -18,8 +18,6 @@ internal static class OrtEnvironment
         }
     }
 
-    public static int PhysicalCores { get; } = CountPhysicalCores();
-
     public static void Start()
     {
         lock (Gate)
@@ -45,31 +43,6 @@ internal static class OrtEnvironment
             {
                 throw OrtErrors.MissingLibrary(e);
             }
-        }
-    }
-
-    private static int CountPhysicalCores()
-    {
-        int allowed = Environment.ProcessorCount;
-        if (!OperatingSystem.IsLinux()) return allowed;
-        try
-        {
-            HashSet<(string, string)> cores = [];
-            string package = "", core = "";
-            foreach (string line in File.ReadLines("/proc/cpuinfo"))
-            {
-                int colon = line.IndexOf(':');
-                if (colon < 0) continue;
-                if (line.StartsWith("physical id", StringComparison.Ordinal)) package = line[(colon + 1)..].Trim();
-                if (!line.StartsWith("core id", StringComparison.Ordinal)) continue;
-                core = line[(colon + 1)..].Trim();
-                cores.Add((package, core));
-            }
-            return cores.Count == 0 ? allowed : Math.Clamp(cores.Count, 1, allowed);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return allowed;
         }
     }
 }

@@ -44,7 +44,8 @@ internal static partial class OrtErrors
                 "Run Test-OperatorSupport -Target Cpu, or change the operator's types", e);
         }
         bool malformed = e.Message.Contains("InvalidProtobuf", StringComparison.Ordinal) || e.Message.Contains("InvalidGraph", StringComparison.Ordinal)
-            || e.Message.Contains("invalid model", StringComparison.OrdinalIgnoreCase) || e.Message.Contains("Type Error", StringComparison.Ordinal);
+            || e.Message.Contains("invalid model", StringComparison.OrdinalIgnoreCase) || e.Message.Contains("Type Error", StringComparison.Ordinal)
+            || e.Message.Contains("No graph was found", StringComparison.Ordinal);
         return new TrtToolsException(malformed ? ErrorCode.ModelMalformed : ErrorCode.EvaluationFailed, subject, $"ONNX Runtime could not load the model: {text}", "",
             malformed ? "Run Test-OnnxGraph to see every fault of the model" : "Check the model with Test-OnnxGraph and Test-OperatorSupport -Target Cpu", e);
     }
@@ -54,6 +55,8 @@ internal static partial class OrtErrors
         string text = Sentence(e.Message);
         if (NodeFailure().Match(text) is { Success: true } node)
         {
+            // A node inside a subgraph is named after the node around it; the innermost is the one that failed.
+            while (NodeFailure().Match(node.Groups[3].Value) is { Success: true } inner) node = inner;
             string name = node.Groups[2].Value.Length > 0 ? $"node '{node.Groups[2].Value}' ({node.Groups[1].Value})" : $"a node {node.Groups[1].Value}";
             return new TrtToolsException(ErrorCode.EvaluationFailed, subject, $"{name} failed: {Sentence(node.Groups[3].Value)}", "", "Check the shapes and values of the inputs", e);
         }

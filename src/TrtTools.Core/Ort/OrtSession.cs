@@ -46,7 +46,7 @@ internal sealed class OrtSession : IDisposable
         native.LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL;
         native.GraphOptimizationLevel = options.Optimization == OrtOptimization.Full ? GraphOptimizationLevel.ORT_ENABLE_ALL : GraphOptimizationLevel.ORT_DISABLE_ALL;
         native.ExecutionMode = ExecutionMode.ORT_SEQUENTIAL;
-        native.IntraOpNumThreads = options.Threads > 0 ? options.Threads : OrtEnvironment.PhysicalCores;
+        native.IntraOpNumThreads = options.Threads > 0 ? options.Threads : Cuda.HostProcessor.PhysicalCores;
         native.InterOpNumThreads = 1;
         native.AddSessionConfigEntry("session.intra_op.allow_spinning", options.Spinning ? "1" : "0");
         if (options.ExternalDataFolder is { } folder) native.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", folder);

@@ -46,6 +46,9 @@ internal sealed record LayerTime(string Name, string Kind, IReadOnlyList<double>
 /// <summary>Makes steps of one kind ready.</summary>
 internal interface IHostStepFactory
 {
+    /// <summary>Name and version of the library; what to install when it cannot be loaded.</summary>
+    string Describe();
+
     IHostStep Create(HostStepRequest request, CancellationToken stop);
 }
 
@@ -61,14 +64,23 @@ internal static class HostSteps
         lock (Factories) Factories[kind] = factory;
     }
 
+    /// <summary>One line for each library that runs host steps.</summary>
+    public static IReadOnlyList<string> Describe()
+    {
+        if (Type.GetType(OnnxRuntimeHost) is { } host) System.Runtime.CompilerServices.RuntimeHelpers.RunModuleConstructor(host.Module.ModuleHandle);
+        lock (Factories) return [.. Factories.OrderBy(f => f.Key, StringComparer.Ordinal).Select(f => f.Value.Describe())];
+    }
+
+    // The compiler's assembly brings ONNX Runtime. A light host that leaves it out cannot run CPU engines.
+    private const string OnnxRuntimeHost = "TrtTools.Ort.OnnxRuntimeHost, TrtTools.Core";
+
     public static IHostStepFactory Find(string kind, string engine)
     {
         lock (Factories)
         {
             if (Factories.TryGetValue(kind, out IHostStepFactory? known)) return known;
         }
-        // The compiler's assembly brings ONNX Runtime. A light host that leaves it out cannot run CPU engines.
-        if (string.Equals(kind, OnnxRuntime, StringComparison.Ordinal) && Type.GetType("TrtTools.Ort.OnnxRuntimeHost, TrtTools.Core") is { } host)
+        if (string.Equals(kind, OnnxRuntime, StringComparison.Ordinal) && Type.GetType(OnnxRuntimeHost) is { } host)
         {
             System.Runtime.CompilerServices.RuntimeHelpers.RunModuleConstructor(host.Module.ModuleHandle);
             lock (Factories)

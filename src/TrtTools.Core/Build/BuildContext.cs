@@ -1,0 +1,106 @@
+using TrtTools.Cuda;
+using TrtTools.Engines;
+using TrtTools.Ir;
+using TrtTools.Tensors;
+
+namespace TrtTools.Build;
+
+/// <summary>One build: the graph as far as it has come, and what was found on the way.</summary>
+internal sealed class BuildContext(OnnxGraph source, BuildOptions options, Report report, CancellationToken stop)
+{
+    private static int s_warnedOfMissingCuda;
+
+    /// <summary>The graph as it was given.</summary>
+    public OnnxGraph Source { get; } = source;
+
+    /// <summary>The graph as the last stage left it.</summary>
+    public OnnxGraph Graph { get; set; } = source;
+
+    public BuildOptions Options { get; } = options;
+
+    public Report Report { get; } = report;
+
+    public CancellationToken Stop { get; } = stop;
+
+    public string Name => Options.Name ?? Source.Name;
+
+    /// <summary>What is worse than was asked; the engine carries it.</summary>
+    public List<string> Warnings { get; } = [];
+
+    /// <summary>What runs: Fp32 or Int8 on the CPU.</summary>
+    public EnginePrecision Precision { get; set; } = EnginePrecision.Fp32;
+
+    public string CalibrationHash { get; set; } = "";
+
+    public IReadOnlyList<EngineProfile> Profiles { get; set; } = [];
+
+    /// <summary>Session settings of the host step.</summary>
+    public Dictionary<string, string> Settings { get; } = new(StringComparer.Ordinal)
+    {
+        [Ort.OnnxRuntimeHost.OptimizationSetting] = "full", [Ort.OnnxRuntimeHost.ThreadsSetting] = "0", [Ort.OnnxRuntimeHost.SpinningSetting] = "1",
+    };
+
+    public void Warn(string message)
+    {
+        Warnings.Add(message);
+        Report.Warning($"{Name}: {message}");
+    }
+
+    /// <summary>Decides where the engine runs: so far always the CPU.</summary>
+    public void ChooseDevice()
+    {
+        string? problem = CudaDriver.Current.Problem;
+        switch (Options.Device)
+        {
+            case DeviceKind.Cuda when problem is not null:
+                throw new TrtToolsException(ErrorCode.CudaMissing, "Device Cuda", problem, "An NVIDIA GPU with its driver", "Run Get-EngineDevice to see what was found, or build with -Device Cpu");
+            case DeviceKind.Cuda:
+                throw new TrtToolsException(ErrorCode.DeviceUnsupported, "Device Cuda", "this version builds engines for the CPU only", "Cpu or Auto", "Build with -Device Cpu");
+            case DeviceKind.Auto when problem is null:
+                WarnOnce("A CUDA device is there, but this version builds engines for the CPU only: the engine runs on the CPU. -Device Cpu asks for that and gives no warning.");
+                break;
+            case DeviceKind.Auto:
+                WarnOnce($"No CUDA device: {problem}. Engines are built for the CPU. -Device Cpu asks for that and gives no warning.");
+                break;
+        }
+    }
+
+    public void CheckOptions()
+    {
+        ShapeOptions.CheckInputShape(Source, Options);
+        Profiles = ShapeOptions.Profiles(Source, Options);
+        if (Options.OptimizationLevel is < 0 or > 5)
+            throw new TrtToolsException(ErrorCode.OptionInvalid, "OptimizationLevel", $"it is {Options.OptimizationLevel}", "0 to 5", "Give a number in this range");
+        foreach (GraphTensor output in Source.Outputs)
+        {
+            if (output.DataType == DataType.Undefined && Source.Body.Find(output.Name)?.Producer is null)
+                throw new TrtToolsException(ErrorCode.ModelMalformed, Name, $"nothing computes its output '{output.Name}'", "", "Run Test-OnnxGraph to see every fault of the model");
+        }
+        if (Options.NoLibrary) Report.Verbose("NoLibrary does not apply to the CPU, which runs ONNX Runtime's kernels.");
+        if (Options.TimingCachePath is not null) Report.Verbose("TimingCachePath does not apply to the CPU: no tactics are timed.");
+        if (Options.TacticLockPath is not null) Report.Verbose("TacticLockPath does not apply to the CPU: no tactics are chosen.");
+        if (Options.WorkspaceLimit > 0) Report.Verbose("WorkspaceLimit does not apply to the CPU.");
+        if (Options.DeviceId != 0) Report.Verbose("DeviceId does not apply to the CPU.");
+    }
+
+    public void CheckOperators()
+    {
+    }
+
+    /// <summary>Brings the graph into the form that runs.</summary>
+    public void Prepare()
+    {
+        Graph = Source.Copy();
+        ShapeOptions.Pin(Graph, Options.InputShape);
+    }
+
+    public IReadOnlyList<string> Describe() =>
+        [$"engine '{Name}' for the CPU, {Precision}", .. Profiles.Select(p => $"profile {p}")];
+
+    /// <summary>A machine does not change between two builds, so one warning is enough for a process; each engine carries the fact.</summary>
+    private void WarnOnce(string message)
+    {
+        Warnings.Add(message);
+        if (Interlocked.Exchange(ref s_warnedOfMissingCuda, 1) == 0) Report.Warning(message);
+    }
+}

@@ -1,0 +1,93 @@
+using System.Diagnostics;
+using System.Reflection;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using Google.Protobuf;
+using TrtTools.Cuda;
+using TrtTools.Engines;
+using TrtTools.Engines.Proto;
+using TrtTools.Execution;
+using TrtTools.Ir;
+using TrtTools.Launch;
+using TrtTools.Ort;
+using TrtTools.Tensors;
+
+namespace TrtTools.Build;
+
+/// <summary>Makes the plan, the blobs and the header of a prepared graph.</summary>
+internal static class EngineAssembler
+{
+    public static Engine Assemble(BuildContext context, Stopwatch clock)
+    {
+        OnnxGraph graph = context.Graph;
+        BlobStore blobs = new();
+        byte[] model = OrtModelPacker.Pack(graph, out IReadOnlyList<KeyValuePair<string, TensorData>> weights);
+        HostStep step = new() { Kind = HostSteps.OnnxRuntime, Model = (uint)blobs.Add(model) };
+        foreach ((string name, TensorData data) in weights)
+        {
+            context.Stop.ThrowIfCancellationRequested();
+            step.Weights.Add(new Weight { Name = name, Blob = (uint)blobs.Add(data) });
+        }
+        step.Settings.Add(context.Settings.OrderBy(s => s.Key, StringComparer.Ordinal).Select(s => new Setting { Key = s.Key, Value = s.Value }));
+        EngineTensor[] inputs = [.. graph.Inputs.Select(Describe)], outputs = [.. graph.Outputs.Select(Describe)];
+        step.Inputs.Add(inputs.Select(i => i.Name));
+        step.Outputs.Add(outputs.Select(o => o.Name));
+        Plan plan = new() { Revision = EngineReader.PlanRevision, Device = nameof(DeviceKind.Cpu), Precision = context.Precision.ToString(), Body = new Block() };
+        plan.Inputs.Add(inputs.Select(ToProto));
+        plan.Outputs.Add(outputs.Select(ToProto));
+        plan.Profiles.Add(context.Profiles.GroupBy(p => p.Index).Select(ToProto));
+        plan.Blobs.Add(blobs.Table);
+        plan.Body.Steps.Add(new Step { Host = step });
+        EngineContent content = new() { Plan = plan, PlanBytes = plan.ToByteArray(), Details = new Details(), Blobs = blobs.Content };
+        EngineHeader header = new()
+        {
+            Name = context.Name, Id = content.Id, Device = plan.Device, Precision = plan.Precision, Inputs = inputs, Outputs = outputs, Profiles = [.. context.Profiles],
+            Warnings = [.. context.Warnings], BuildSeconds = clock.Elapsed.TotalSeconds, Provenance = Provenance(context),
+        };
+        Engine engine = new(header, content, null, EngineWriter.FileLength(header, content));
+        try
+        {
+            engine.Prepare(context.Stop);
+            return engine;
+        }
+        catch
+        {
+            engine.Dispose();
+            throw;
+        }
+    }
+
+    private static EngineProvenance Provenance(BuildContext context) => new()
+    {
+        User = Environment.UserName, Host = Environment.MachineName, BuiltAt = DateTimeOffset.Now, TrtToolsVersion = typeof(EngineBuilder).Assembly.GetName().Version!.ToString(3),
+        OnnxRuntimeVersion = OrtEnvironment.Version, DotNetVersion = RuntimeInformation.FrameworkDescription, OperatingSystem = RuntimeInformation.OSDescription, DeviceName = HostProcessor.Name,
+        Model = context.Source.Name, ModelPath = context.Source.Path, CalibrationHash = context.CalibrationHash,
+    };
+
+    private static EngineTensor Describe(GraphTensor tensor) => new()
+    {
+        Name = tensor.Name, DataType = tensor.DataType, Shape = tensor.Shape, SymbolicShape = tensor.SymbolicShape, HasRank = tensor.HasRank,
+    };
+
+    private static TensorInfo ToProto(EngineTensor tensor)
+    {
+        TensorInfo info = new() { Name = tensor.Name, DataType = (int)tensor.DataType, AnyRank = !tensor.HasRank };
+        info.Shape.Add(tensor.Shape);
+        info.Symbols.Add(tensor.SymbolicShape);
+        return info;
+    }
+
+    private static Profile ToProto(IGrouping<int, EngineProfile> profile)
+    {
+        Profile result = new();
+        foreach (EngineProfile row in profile)
+        {
+            ProfileInput input = new() { Name = row.Input };
+            input.Min.Add(row.Min);
+            input.Opt.Add(row.Opt);
+            input.Max.Add(row.Max);
+            result.Inputs.Add(input);
+        }
+        return result;
+    }
+}

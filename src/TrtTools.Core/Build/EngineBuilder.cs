@@ -1,0 +1,33 @@
+using System.Diagnostics;
+using TrtTools.Execution;
+using TrtTools.Engines;
+using TrtTools.Ir;
+
+namespace TrtTools.Build;
+
+/// <summary>The compiler: graph in, engine out.</summary>
+public static class EngineBuilder
+{
+    /// <summary>Builds an engine.</summary>
+    public static Engine Build(OnnxGraph graph, BuildOptions options, Report report, CancellationToken stop)
+    {
+        Stopwatch clock = Stopwatch.StartNew();
+        BuildContext context = new(graph, options, report, stop);
+        context.ChooseDevice();
+        context.CheckOptions();
+        stop.ThrowIfCancellationRequested();
+        context.CheckOperators();
+        context.Prepare();
+        return EngineAssembler.Assemble(context, clock);
+    }
+
+    /// <summary>The checks of <see cref="Build"/> that take no time, with its errors. Gives lines that say what would be built.</summary>
+    public static IReadOnlyList<string> Check(OnnxGraph graph, BuildOptions options)
+    {
+        BuildContext context = new(graph, options, Report.None, CancellationToken.None);
+        context.ChooseDevice();
+        context.CheckOptions();
+        context.CheckOperators();
+        return context.Describe();
+    }
+}
