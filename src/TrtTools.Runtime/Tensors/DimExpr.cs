@@ -1,12 +1,16 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using System.Text;
 
 namespace TrtTools.Tensors;
 
 /// <summary>A dimension as an expression over symbols: a polynomial with integer coefficients whose atoms are symbols
-/// or opaque functions (floor division, minimum, maximum) of expressions. Equal expressions have equal normal forms.</summary>
+/// or opaque functions (floor division, minimum, maximum, broadcast) of expressions. Equal normal forms are equal expressions.
+/// Arithmetic is checked: a result outside 64 bits is an <see cref="OverflowException"/>.</summary>
 internal sealed class DimExpr : IEquatable<DimExpr>
 {
+    private const string Floor = "floor", Minimum = "min", Maximum = "max", Broadcasting = "broadcast";
+
     private readonly ImmutableArray<Term> _terms;   // sorted by key, no zero coefficient; the constant has the empty key
     private readonly string _text;
 
@@ -18,7 +22,7 @@ internal sealed class DimExpr : IEquatable<DimExpr>
 
     private sealed record Term(string Key, long Coefficient, ImmutableArray<Atom> Atoms);
 
-    private sealed record Atom(string Key, string? Symbol, string? Function, DimExpr? Left, DimExpr? Right);
+    private sealed record Atom(string Key, string? Symbol, bool Generated, string? Function, DimExpr? Left, DimExpr? Right);
 
     public static DimExpr Zero { get; } = Constant(0);
 
@@ -26,7 +30,10 @@ internal sealed class DimExpr : IEquatable<DimExpr>
 
     public static DimExpr Constant(long value) => new(value == 0 ? [] : [new Term("", value, [])]);
 
-    public static DimExpr Symbol(string name) => FromAtom(new Atom(name, name, null, null, null));
+    public static DimExpr Symbol(string name) => FromAtom(new Atom(Quote(name), name, false, null, null, null));
+
+    /// <summary>A symbol for a dimension that the model leaves unnamed. It serves reasoning; files need not name it.</summary>
+    public static DimExpr GeneratedSymbol(string name) => FromAtom(new Atom(Quote(name), name, true, null, null, null));
 
     public static implicit operator DimExpr(long value) => Constant(value);
 
@@ -42,9 +49,23 @@ internal sealed class DimExpr : IEquatable<DimExpr>
     }
 
     /// <summary>The name, when the expression is one symbol and nothing else.</summary>
-    public string? SymbolName => _terms.Length == 1 && _terms[0].Coefficient == 1 && _terms[0].Atoms.Length == 1 ? _terms[0].Atoms[0].Symbol : null;
+    public string? SymbolName => SingleAtom?.Symbol;
 
-    public IEnumerable<string> Symbols => _terms.SelectMany(t => t.Atoms).SelectMany(a => a.Symbol is { } s ? [s] : a.Left!.Symbols.Concat(a.Right!.Symbols)).Distinct(StringComparer.Ordinal);
+    /// <summary>Symbols of the expression, each once.</summary>
+    public IEnumerable<string> Symbols => Atoms.Where(a => a.Symbol is not null).Select(a => a.Symbol!).Distinct(StringComparer.Ordinal);
+
+    /// <summary>True when the expression needs a symbol that no model declared.</summary>
+    public bool HasGeneratedSymbol => Atoms.Any(a => a.Generated);
+
+    /// <summary>True when the form alone shows that no nonnegative values of the symbols make the expression negative.</summary>
+    public bool HasOnlyNonNegativeTerms => _terms.All(t => t.Coefficient > 0 && t.Atoms.All(a => a.Symbol is not null || IsNonNegative(a)));
+
+    /// <summary>A measure of how much there is to handle; grows with terms and nesting.</summary>
+    public int Size => _text.Length;
+
+    private IEnumerable<Atom> Atoms => _terms.SelectMany(t => t.Atoms).SelectMany(a => a.Symbol is not null ? [a] : a.Left!.Atoms.Concat(a.Right!.Atoms));
+
+    private Atom? SingleAtom => _terms.Length == 1 && _terms[0].Coefficient == 1 && _terms[0].Atoms.Length == 1 ? _terms[0].Atoms[0] : null;
 
     public static DimExpr operator +(DimExpr a, DimExpr b) => Combine(a._terms.AddRange(b._terms));
 
@@ -53,57 +74,80 @@ internal sealed class DimExpr : IEquatable<DimExpr>
     public static DimExpr operator *(DimExpr a, DimExpr b) =>
         Combine([.. from x in a._terms from y in b._terms select Multiply(x, y)]);
 
-    /// <summary>⌊a / b⌋. Exact polynomial division is simplified away.</summary>
+    /// <summary>⌊a / b⌋. What divides exactly leaves the floor, nested floors are joined.</summary>
     public static DimExpr FloorDiv(DimExpr a, DimExpr b)
     {
-        if (b.TryGetValue(out long divisor))
+        if (!b.TryGetValue(out long divisor)) return TryDivideByMonomial(a, b) ?? (a.Equals(b) ? One : Opaque(Floor, a, b));
+        if (divisor == 0) throw new DivideByZeroException();
+        if (divisor < 0) return FloorDiv(Zero - a, Constant(checked(-divisor)));
+        if (divisor == 1) return a;
+        if (a.TryGetValue(out long value)) return Constant(FloorDiv(value, divisor));
+        // c = q*d + r: the multiple of d leaves the floor, which leaves one normal form.
+        DimExpr whole = Combine([.. a._terms.Select(t => t with { Coefficient = FloorDiv(t.Coefficient, divisor) })]);
+        ImmutableArray<Term> rest = [.. a._terms.Select(t => t with { Coefficient = t.Coefficient - (FloorDiv(t.Coefficient, divisor) * divisor) }).Where(t => t.Coefficient != 0)];
+        if (rest.Length == 0 || (rest.Length == 1 && rest[0].Key.Length == 0)) return whole;
+        // ⌊(g*p + c) / (g*d)⌋ = ⌊(p + ⌊c/g⌋) / d⌋
+        long common = rest.Where(t => t.Key.Length > 0).Aggregate(divisor, (g, t) => Gcd(g, t.Coefficient));
+        if (common > 1)
         {
-            if (divisor == 0) throw new DivideByZeroException();
-            if (divisor == 1) return a;
-            if (a.TryGetValue(out long value)) return Constant((long)Math.Floor((decimal)value / divisor));
-            if (divisor > 0 && a._terms.All(t => t.Key.Length == 0 || t.Coefficient % divisor == 0))
-            {
-                return Combine([.. a._terms.Select(t => t with { Coefficient = t.Key.Length == 0 ? (long)Math.Floor((decimal)t.Coefficient / divisor) : t.Coefficient / divisor })]);
-            }
+            DimExpr reduced = new([.. rest.Select(t => t with { Coefficient = FloorDiv(t.Coefficient, common) }).Where(t => t.Coefficient != 0)]);
+            return whole + FloorDiv(reduced, Constant(divisor / common));
         }
-        else if (TryDivideByMonomial(a, b) is { } quotient)
+        // ⌊(⌊x/a⌋ + e) / b⌋ = ⌊(x + a*e) / (a*b)⌋
+        Term? inner = rest.FirstOrDefault(t => t.Coefficient == 1 && t.Atoms.Length == 1 && t.Atoms[0].Function == Floor && t.Atoms[0].Right!.IsConstant);
+        if (inner is not null && rest.Count(t => t.Key.Length > 0) == 1)
         {
-            return quotient;
+            DimExpr innerDivisor = inner.Atoms[0].Right!;
+            DimExpr others = new([.. rest.Where(t => t.Key.Length == 0)]);
+            return whole + FloorDiv(inner.Atoms[0].Left! + (innerDivisor * others), innerDivisor * Constant(divisor));
         }
-        return Opaque("floor", a, b);
+        return whole + Opaque(Floor, new DimExpr(rest), b);
     }
 
     public static DimExpr CeilDiv(DimExpr a, DimExpr b) => FloorDiv(a + b - One, b);
 
-    public static DimExpr Min(DimExpr a, DimExpr b) => Extreme("min", a, b, static (x, y) => Math.Min(x, y));
+    /// <summary>a - b*⌊a/b⌋, which has b's sign.</summary>
+    public static DimExpr Modulo(DimExpr a, DimExpr b) => a - (b * FloorDiv(a, b));
 
-    public static DimExpr Max(DimExpr a, DimExpr b) => Extreme("max", a, b, static (x, y) => Math.Max(x, y));
+    public static DimExpr Min(DimExpr a, DimExpr b) => Symmetric(Minimum, a, b);
 
-    /// <summary>The value under the given symbols, or null when a symbol is missing.</summary>
+    public static DimExpr Max(DimExpr a, DimExpr b) => Symmetric(Maximum, a, b);
+
+    /// <summary>The extent of two dimensions broadcast against each other: the other one where one is 1.</summary>
+    public static DimExpr Broadcast(DimExpr a, DimExpr b) => Symmetric(Broadcasting, a, b);
+
+    /// <summary>The value under the given symbols; null when a symbol is missing or the expression has no value there.</summary>
     public long? Evaluate(IReadOnlyDictionary<string, long> symbols)
     {
-        long sum = 0;
-        foreach (Term term in _terms)
+        try
         {
-            long product = term.Coefficient;
-            foreach (Atom atom in term.Atoms)
+            long sum = 0;
+            foreach (Term term in _terms)
             {
-                long value;
-                if (atom.Symbol is { } name)
+                long product = term.Coefficient;
+                foreach (Atom atom in term.Atoms)
                 {
-                    if (!symbols.TryGetValue(name, out value)) return null;
+                    long value;
+                    if (atom.Symbol is { } name)
+                    {
+                        if (!symbols.TryGetValue(name, out value)) return null;
+                    }
+                    else
+                    {
+                        if (atom.Left!.Evaluate(symbols) is not { } left || atom.Right!.Evaluate(symbols) is not { } right) return null;
+                        if (Compute(atom.Function!, left, right) is not { } result) return null;
+                        value = result;
+                    }
+                    product = checked(product * value);
                 }
-                else
-                {
-                    if (atom.Left!.Evaluate(symbols) is not { } left || atom.Right!.Evaluate(symbols) is not { } right) return null;
-                    if (atom.Function == "floor" && right == 0) return null;
-                    value = atom.Function switch { "floor" => (long)Math.Floor((decimal)left / right), "min" => Math.Min(left, right), _ => Math.Max(left, right) };
-                }
-                product = checked(product * value);
+                sum = checked(sum + product);
             }
-            sum = checked(sum + product);
+            return sum;
         }
-        return sum;
+        catch (OverflowException)
+        {
+            return null;
+        }
     }
 
     /// <summary>The expression with symbols replaced; a symbol without a replacement stays.</summary>
@@ -122,30 +166,62 @@ internal sealed class DimExpr : IEquatable<DimExpr>
         return sum;
     }
 
-    public bool Equals(DimExpr? other) => other is not null && string.Equals(_text, other._text, StringComparison.Ordinal);
+    public bool Equals(DimExpr? other) => other is not null && (ReferenceEquals(this, other) || string.Equals(_text, other._text, StringComparison.Ordinal));
 
     public override bool Equals(object? obj) => Equals(obj as DimExpr);
 
     public override int GetHashCode() => StringComparer.Ordinal.GetHashCode(_text);
 
-    public override string ToString() => _text;
+    public override string ToString() => SymbolName ?? _text;
 
-    private static DimExpr Apply(string function, DimExpr a, DimExpr b) => function switch { "floor" => FloorDiv(a, b), "min" => Min(a, b), _ => Max(a, b) };
+    private static bool IsNonNegative(Atom atom) => atom.Function == Maximum
+        ? atom.Left!.HasOnlyNonNegativeTerms || atom.Right!.HasOnlyNonNegativeTerms
+        : atom.Left!.HasOnlyNonNegativeTerms && atom.Right!.HasOnlyNonNegativeTerms;
 
-    private static DimExpr Extreme(string function, DimExpr a, DimExpr b, Func<long, long, long> choose)
+    private static DimExpr Apply(string function, DimExpr a, DimExpr b) => function == Floor ? FloorDiv(a, b) : Symmetric(function, a, b);
+
+    private static long? Compute(string function, long a, long b) => function switch
+    {
+        Floor => b == 0 ? null : FloorDiv(a, b),
+        Minimum => Math.Min(a, b),
+        Maximum => Math.Max(a, b),
+        _ => a == b || b == 1 ? a : a == 1 ? b : null,
+    };
+
+    private static DimExpr Symmetric(string function, DimExpr a, DimExpr b)
     {
         if (a.Equals(b)) return a;
-        if (a.TryGetValue(out long x) && b.TryGetValue(out long y)) return Constant(choose(x, y));
+        if (a.TryGetValue(out long x) && b.TryGetValue(out long y) && Compute(function, x, y) is { } value) return Constant(value);
+        if (function == Broadcasting)
+        {
+            // A constant other than 1 is the result whatever the other is, since that one must be 1 or equal.
+            if (a.IsConstant && !b.IsConstant) return a.Value == 1 ? b : a;
+            if (b.IsConstant && !a.IsConstant) return b.Value == 1 ? a : b;
+        }
+        else if ((a - b).TryGetValue(out long difference))
+        {
+            return difference > 0 == (function == Maximum) ? a : b;
+        }
         return string.CompareOrdinal(a._text, b._text) <= 0 ? Opaque(function, a, b) : Opaque(function, b, a);
     }
 
-    private static DimExpr Opaque(string function, DimExpr a, DimExpr b) => FromAtom(new Atom($"{function}({a},{b})", null, function, a, b));
+    private static DimExpr Opaque(string function, DimExpr a, DimExpr b)
+    {
+        string key = function == Floor ? $"floor({Group(a)}/{Group(b)})" : $"{function}({a._text},{b._text})";
+        return FromAtom(new Atom(key, null, false, function, a, b));
+    }
+
+    private static string Group(DimExpr e) => e.IsConstant || e.SingleAtom is not null ? e._text : $"({e._text})";
 
     private static DimExpr FromAtom(Atom atom) => new([new Term(atom.Key, 1, [atom])]);
 
+    // A name that could be read as an expression is set in braces, so that two different expressions never have one text.
+    private static string Quote(string name) =>
+        name.Length > 0 && !char.IsAsciiDigit(name[0]) && name.All(c => char.IsLetterOrDigit(c) || c is '_' or '.' or ':') ? name : $"{{{name.Replace("}", "}}", StringComparison.Ordinal)}}}";
+
     private static Term Multiply(Term a, Term b)
     {
-        ImmutableArray<Atom> atoms = [.. a.Atoms.Concat(b.Atoms).OrderBy(x => x.Key, StringComparer.Ordinal)];
+        ImmutableArray<Atom> atoms = a.Atoms.Length == 0 ? b.Atoms : b.Atoms.Length == 0 ? a.Atoms : [.. a.Atoms.Concat(b.Atoms).OrderBy(x => x.Key, StringComparer.Ordinal)];
         return new Term(KeyOf(atoms), checked(a.Coefficient * b.Coefficient), atoms);
     }
 
@@ -182,6 +258,18 @@ internal sealed class DimExpr : IEquatable<DimExpr>
         return Combine([.. result]);
     }
 
+    private static long FloorDiv(long a, long b)
+    {
+        long quotient = checked(a / b);
+        return a % b != 0 && (a < 0) != (b < 0) ? quotient - 1 : quotient;
+    }
+
+    private static long Gcd(long a, long b)
+    {
+        while (b != 0) (a, b) = (b, a % b);
+        return a;
+    }
+
     private static string Render(ImmutableArray<Term> terms)
     {
         if (terms.Length == 0) return "0";
@@ -189,10 +277,10 @@ internal sealed class DimExpr : IEquatable<DimExpr>
         foreach (Term term in terms.OrderBy(t => t.Key.Length == 0 ? 1 : 0).ThenBy(t => t.Key, StringComparer.Ordinal))
         {
             if (text.Length > 0 && term.Coefficient >= 0) text.Append('+');
-            if (term.Key.Length == 0) text.Append(term.Coefficient);
+            if (term.Key.Length == 0) text.Append(CultureInfo.InvariantCulture, $"{term.Coefficient}");
             else if (term.Coefficient == 1) text.Append(term.Key);
             else if (term.Coefficient == -1) text.Append('-').Append(term.Key);
-            else text.Append(term.Coefficient).Append('*').Append(term.Key);
+            else text.Append(CultureInfo.InvariantCulture, $"{term.Coefficient}*").Append(term.Key);
         }
         return text.ToString();
     }

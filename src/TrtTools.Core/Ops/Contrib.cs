@@ -1,0 +1,63 @@
+using TrtTools.Ir;
+using TrtTools.Tensors;
+using static TrtTools.Ops.ShapeRules;
+
+namespace TrtTools.Ops;
+
+/// <summary>ONNX Runtime's own operators (com.microsoft), which its optimizer and exporters leave in files. Shape rules for those that
+/// keep a shape or multiply matrices; the rest by name and form.</summary>
+internal static class Contrib
+{
+    public static IReadOnlyList<OperatorDefinition> Operators { get; } =
+    [
+        .. Named(ComputeForm.Pointwise, Same, "Gelu", "FastGelu", "BiasGelu", "QuickGelu", "QLinearSigmoid", "QLinearLeakyRelu"),
+        .. Named(ComputeForm.Pointwise, Broadcast, "QLinearAdd", "QLinearMul"),
+        .. Named(ComputeForm.Pointwise, QuantizeLinear, "QuantizeLinear"),
+        .. Named(ComputeForm.Pointwise, DequantizeLinear, "DequantizeLinear"),
+        .. Named(ComputeForm.Pointwise, null, "BiasAdd", "BiasSplitGelu", "BiasDropout", "ComplexMul", "ComplexMulConj", "IsAllFinite", "MulInteger", "QLinearWhere", "QuantizeBFP", "DequantizeBFP"),
+        .. Named(ComputeForm.Composite, Same, "SkipLayerNormalization", "SkipSimplifiedLayerNormalization", "SimplifiedLayerNormalization", "GroupNorm", "SkipGroupNorm", "BiasSoftmax", "QLinearSoftmax", "RotaryEmbedding"),
+        .. Named(ComputeForm.Composite, null, "Attention", "MultiHeadAttention", "GroupQueryAttention", "PackedAttention", "PackedMultiHeadAttention", "PagedAttention", "SparseAttention",
+            "DecoderAttention", "DecoderMaskedMultiHeadAttention", "DecoderMaskedSelfAttention", "LongformerAttention", "QAttention", "QOrderedAttention", "QOrderedLongformerAttention",
+            "EmbedLayerNormalization", "QEmbedLayerNormalization", "MoE", "QMoE", "GatedRelativePositionBias", "RelativePositionBias", "RemovePadding", "RestorePadding", "QOrderedLayerNormalization", "QOrderedGelu"),
+        .. Named(ComputeForm.Contraction, MatMul, "FusedMatMul", "TransposeMatMul", "MatMulInteger16", "MatMulIntegerToFloat", "DynamicQuantizeMatMul"),
+        .. Named(ComputeForm.Contraction, null, "FusedConv", "FusedGemm", "GemmFastGelu", "GemmFloat8", "FusedMatMulActivation", "MatMulNBits", "MatMulBnb4", "MatMulFpQ4", "NhwcConv", "NhwcFusedConv",
+            "QGemm", "QLinearConv", "ConvTransposeWithDynamicPads", "QOrderedMatMul", "SparseToDenseMatMul"),
+        .. Named(ComputeForm.Window, null, "NhwcMaxPool", "MaxpoolWithMask", "QLinearAveragePool", "QLinearGlobalAveragePool"),
+        .. Named(ComputeForm.Reduction, null, "QLinearReduceMean", "ReduceSumInteger"),
+        .. Named(ComputeForm.Movement, null, "ExpandDims", "Pad", "QLinearConcat", "DynamicTimeWarping", "UnfoldTensor", "Trilu"),
+        .. Named(ComputeForm.Gather, null, "GatherND", "GatherBlockQuantized", "TorchEmbedding", "WordConvEmbedding", "NGramRepeatBlock"),
+        .. Named(ComputeForm.Resample, null, "GridSample", "CropAndResize"),
+        .. Named(ComputeForm.Recurrence, null, "AttnLSTM", "DynamicQuantizeLSTM"),
+        .. Named(ComputeForm.Spectral, null, "Rfft", "Irfft", "Inverse", "CDist"),
+        .. Named(ComputeForm.Fill, null, "Range"),
+        .. Named(ComputeForm.SortSelect, null, "Unique", "BifurcationDetector"),
+        .. Named(ComputeForm.Control, null, "BeamSearch", "GreedySearch", "Sampling", "WhisperBeamSearch"),
+        .. Named(ComputeForm.HostOnly, null, "Tokenizer", "MurmurHash3", "SampleOp", "Snpe", "EPContext"),
+    ];
+
+    private static IEnumerable<OperatorDefinition> Named(ComputeForm form, ShapeRule? rule, params string[] names)
+    {
+        foreach (string name in names)
+        {
+            OperatorDefinition definition = new(name, "1", form, "0-*", "1-*", domain: OperatorCatalog.MicrosoftDomain);
+            yield return rule is null ? definition : definition.Shape(rule);
+        }
+    }
+
+    private static void Broadcast(InferenceContext context) => context.Set(0, context.ElementType(0), Dims.Broadcast([context.Shape(0), context.Shape(3)], context.Contradict));
+
+    private static void QuantizeLinear(InferenceContext context) => context.Set(0, context.Has(2) ? context.ElementType(2) : DataType.UInt8, context.Shape(0));
+
+    private static void DequantizeLinear(InferenceContext context) => context.Set(0, context.ElementType(1), context.Shape(0));
+
+    private static void MatMul(InferenceContext context)
+    {
+        if (context.View.Int("transBatchA", 0) != 0 || context.View.Int("transBatchB", 0) != 0) return;
+        SymbolicShape? a = Transposed(context.Shape(0), context.View.Int("transA", 0)), b = Transposed(context.Shape(1), context.View.Int("transB", 0));
+        DataType type = context.Node.OpType switch { "MatMulInteger16" => DataType.Int32, "MatMulIntegerToFloat" => context.ElementType(2), _ => context.ElementType(0) };
+        context.Set(0, type, Contractions.Product(context, a, b));
+    }
+
+    private static SymbolicShape? Transposed(SymbolicShape? shape, long transposed) =>
+        transposed == 0 || shape is not { Rank: >= 2 } ? shape : new SymbolicShape([.. shape.Dimensions.Take(shape.Rank - 2), shape.Dimensions[^1], shape.Dimensions[^2]]);
+}
