@@ -15,6 +15,9 @@ internal static class SharedModels
         }
     }
 
+    /// <summary>True where the folder is, for lists of test cases.</summary>
+    public static bool Exists => s_folder.Value is not null;
+
     /// <summary>Full path of a model's file.</summary>
     public static string Path(string name) => System.IO.Path.Combine(Folder, name, "model.onnx");
 

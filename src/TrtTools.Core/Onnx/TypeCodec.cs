@@ -42,7 +42,7 @@ internal static class TypeCodec
             if (shape[i] is { } d)
             {
                 if (d.TryGetValue(out long extent)) dimension.DimValue = extent;
-                else dimension.DimParam = d.ToString();
+                else if (!d.HasGeneratedSymbol) dimension.DimParam = d.ToString();   // a name that only inference gave says nothing in a file
             }
             if (old is not null && old.Dim.Count == shape.Rank && old.Dim[i].HasDenotation) dimension.Denotation = old.Dim[i].Denotation;
             written.Dim.Add(dimension);

@@ -95,12 +95,12 @@ internal readonly partial struct OperatorView(Node node, long opset, AttributeBi
     }
 }
 
-/// <summary>The attributes that a call gives to a function's body.</summary>
-internal sealed class AttributeBindings(Function function, OperatorView call)
+/// <summary>The attributes that a call gives to a function's body; without a call, the function's own defaults.</summary>
+internal sealed class AttributeBindings(Function function, OperatorView? call = null)
 {
     // The call may itself stand in a function's body, so its attributes are resolved there.
     private readonly Dictionary<string, Attribute?> _given = function.RequiredAttributes.Concat(function.DefaultAttributes.Select(a => a.Name))
-        .Distinct(StringComparer.Ordinal).ToDictionary(n => n, n => call.Attribute(n) ?? function.DefaultAttributes.FirstOrDefault(a => a.Name == n), StringComparer.Ordinal);
+        .Distinct(StringComparer.Ordinal).ToDictionary(n => n, n => call?.Attribute(n) ?? function.DefaultAttributes.FirstOrDefault(a => a.Name == n), StringComparer.Ordinal);
 
     /// <summary>Null when neither the call nor the function gives it: the referring attribute is absent then.</summary>
     public Attribute? Resolve(string name) => _given.GetValueOrDefault(name);
