@@ -15,6 +15,9 @@ internal sealed class GraphExporter(OnnxGraph graph, bool keepOverridable, bool 
     /// <summary>Initializers of the main graph whose raw data is left out of the message, to be streamed.</summary>
     public Dictionary<TensorProto, TensorData> Deferred { get; } = new(ReferenceEqualityComparer.Instance);
 
+    /// <summary>Initializers of so many bytes are written as raw data, whatever form they had, so that they can go into external data.</summary>
+    public long StoredOutsideFrom { get; init; } = long.MaxValue;
+
     /// <summary>Names that the main graph's inputs lost since they are initializers.</summary>
     public List<string> DroppedInputs { get; } = [];
 
@@ -98,8 +101,10 @@ internal sealed class GraphExporter(OnnxGraph graph, bool keepOverridable, bool 
             proto.SparseInitializer.Add(copy);
             return;
         }
-        TensorProto tensor = TensorCodec.Write(data, value.Name, deferRaw: isMain);
-        if (isMain && TensorCodec.NeedsRawData(data)) Deferred.Add(tensor, data);
+        bool outside = isMain && data.ByteCount >= StoredOutsideFrom && data.Type != DataType.String;
+        bool deferred = outside || (isMain && TensorCodec.NeedsRawData(data));
+        TensorProto tensor = outside ? TensorCodec.WriteHeader(data, value.Name) : TensorCodec.Write(data, value.Name, deferRaw: isMain);
+        if (deferred) Deferred.Add(tensor, data);
         _hasMetadata |= tensor.MetadataProps.Count > 0;
         proto.Initializer.Add(tensor);
     }

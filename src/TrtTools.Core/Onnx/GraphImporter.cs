@@ -5,10 +5,15 @@ using Attribute = TrtTools.Ir.Attribute;
 
 namespace TrtTools.Onnx;
 
+/// <summary>Reads a tensor message, wherever its content lies; the message becomes the remainder.</summary>
+/// <param name="subject">Whose content it is, for errors.</param>
+/// <param name="keepName">True for attributes' tensors, whose name is kept nowhere else.</param>
+internal delegate TensorData TensorReader(TensorProto proto, string subject, bool keepName);
+
 /// <summary>Makes graphs of messages. The messages become the remainders, so they must not be used afterwards.</summary>
 /// <param name="file">What the model is called in errors.</param>
 /// <param name="readTensor">Reads a tensor message, wherever its content lies.</param>
-internal sealed class GraphImporter(string file, Func<TensorProto, string, bool, TensorData> readTensor)
+internal sealed class GraphImporter(string file, TensorReader readTensor, CancellationToken stop)
 {
     /// <summary>Metadata key of a node under which the names of the nodes it stands for travel.</summary>
     public const string SourceNodesKey = "trt.tools.source_nodes";
@@ -94,6 +99,7 @@ internal sealed class GraphImporter(string file, Func<TensorProto, string, bool,
 
     private void ReadNode(NodeProto proto, Graph graph)
     {
+        stop.ThrowIfCancellationRequested();
         List<Value?> inputs = [.. proto.Input.Select(i => i.Length == 0 ? null : Resolve(i))];
         List<string?> outputs = [.. proto.Output.Select(o => o.Length == 0 ? null : o)];
         Node node = graph.AddNode(proto.OpType, inputs, outputs, Domain(proto.Domain));

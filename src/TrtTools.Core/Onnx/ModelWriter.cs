@@ -14,8 +14,8 @@ internal static class ModelWriter
     /// <summary>The largest message protobuf readers accept.</summary>
     public const long Limit = int.MaxValue;
 
-    public static TrtToolsException TooLarge(string subject, long byteCount) => new(ErrorCode.ModelMalformed, subject,
-        $"the model takes {byteCount:N0} bytes", $"A protobuf file holds at most {Limit:N0}", "Export with -ExternalData, which stores the weights in a second file");
+    public static TrtToolsException TooLarge(string subject, long byteCount) => new(ErrorCode.OptionInvalid, subject,
+        $"it takes {byteCount:N0} bytes", $"A protobuf message holds at most {Limit:N0}", "Use a model with smaller weights, or one whose weights lie in external data");
 
     public static long Size(ModelProto model, Dictionary<TensorProto, TensorData> deferred)
     {
@@ -32,7 +32,7 @@ internal static class ModelWriter
     }
 
     /// <summary>Writes a model; the raw data of <paramref name="deferred"/> tensors of its graph comes from there.</summary>
-    public static void Write(ModelProto model, Dictionary<TensorProto, TensorData> deferred, Stream stream, string subject)
+    public static void Write(ModelProto model, Dictionary<TensorProto, TensorData> deferred, Stream stream, string subject, Action<TensorData, Stream> copy)
     {
         GraphProto graph = Detach(model);
         TensorProto[] initializers = [.. graph.Initializer];
@@ -56,7 +56,7 @@ internal static class ModelWriter
                 output.WriteTag(RawDataField, WireFormat.WireType.LengthDelimited);
                 output.WriteLength((int)data.ByteCount);
                 output.Flush();
-                data.CopyTo(stream);
+                copy(data, stream);
             }
             output.Flush();
         }

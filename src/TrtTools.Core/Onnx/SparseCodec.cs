@@ -6,7 +6,7 @@ namespace TrtTools.Onnx;
 /// <summary>Sparse initializers are held dense, as every reader needs them, and written as they were.</summary>
 internal static class SparseCodec
 {
-    public static TensorData Read(SparseTensorProto sparse, string subject, Func<TensorProto, string, bool, TensorData> readTensor)
+    public static TensorData Read(SparseTensorProto sparse, string subject, TensorReader readTensor)
     {
         if (sparse.Values is null || sparse.Indices is null) throw Malformed.Model(subject, "it has no values or no indices", "A sparse tensor holds both");
         TensorData values = readTensor(sparse.Values.Clone(), subject, true);

@@ -28,12 +28,12 @@ internal static class TensorCodec
             proto.ClearRawData();
             return TensorData.FromBytes(type, shape, raw, Strip(proto, type, TensorForm.Raw));
         }
+        int found = TypedCount(proto, type);
+        if (found == 0 && expected == 0) return TensorData.FromBytes(type, shape, ReadOnlyMemory<byte>.Empty, Strip(proto, type, TensorForm.Nothing));
+        if (found != ElementsInTypedField(type, count)) throw WrongLength(subject, type, shape, expected, found == 0 ? "none" : $"{found:N0} elements in its typed data field");
         byte[] bytes = new byte[expected];
         TensorProto? verbatim = null;
-        int found = ReadTyped(proto, type, bytes, ref verbatim);
-        if (found == 0 && expected == 0) return TensorData.FromBytes(type, shape, bytes, Strip(proto, type, TensorForm.Nothing));
-        long wanted = ElementsInTypedField(type, count);
-        if (found != wanted) throw WrongLength(subject, type, shape, expected, $"{found:N0} elements in its typed data field");
+        ReadTyped(proto, type, bytes, ref verbatim);
         return TensorData.FromBytes(type, shape, bytes, Strip(proto, type, TensorForm.Typed, verbatim));
     }
 
@@ -87,25 +87,33 @@ internal static class TensorCodec
         _ => count,
     };
 
-    private static int ReadTyped(TensorProto proto, DataType type, byte[] bytes, ref TensorProto? verbatim)
+    private static int TypedCount(TensorProto proto, DataType type) => type switch
+    {
+        DataType.Float32 or DataType.Complex64 => proto.FloatData.Count,
+        DataType.Float64 or DataType.Complex128 => proto.DoubleData.Count,
+        DataType.Int64 => proto.Int64Data.Count,
+        DataType.UInt64 or DataType.UInt32 => proto.Uint64Data.Count,
+        _ => proto.Int32Data.Count,
+    };
+
+    private static void ReadTyped(TensorProto proto, DataType type, byte[] bytes, ref TensorProto? verbatim)
     {
         switch (type)
         {
-            case DataType.Float32 or DataType.Complex64: return Take(proto.FloatData, bytes);
-            case DataType.Float64 or DataType.Complex128: return Take(proto.DoubleData, bytes);
-            case DataType.Int64: return Take(proto.Int64Data, bytes);
-            case DataType.UInt64: return Take(proto.Uint64Data, bytes);
+            case DataType.Float32 or DataType.Complex64: Take(proto.FloatData, bytes); break;
+            case DataType.Float64 or DataType.Complex128: Take(proto.DoubleData, bytes); break;
+            case DataType.Int64: Take(proto.Int64Data, bytes); break;
+            case DataType.UInt64: Take(proto.Uint64Data, bytes); break;
             case DataType.UInt32:
                 if (proto.Uint64Data.Any(v => v > uint.MaxValue)) verbatim = proto.Clone();
-                return Narrow(proto.Uint64Data, MemoryMarshal.Cast<byte, uint>(bytes.AsSpan()), static v => (uint)v);
+                Narrow(proto.Uint64Data, MemoryMarshal.Cast<byte, uint>(bytes.AsSpan()), static v => (uint)v);
+                break;
             default:
                 if (proto.Int32Data.Any(v => v != Widen(type, v))) verbatim = proto.Clone();
-                return type.BitSize() switch
-                {
-                    32 => Take(proto.Int32Data, bytes),
-                    16 => Narrow(proto.Int32Data, MemoryMarshal.Cast<byte, ushort>(bytes.AsSpan()), static v => (ushort)v),
-                    _ => Narrow(proto.Int32Data, bytes.AsSpan(), static v => (byte)v),
-                };
+                if (type.BitSize() == 32) Take(proto.Int32Data, bytes);
+                else if (type.BitSize() == 16) Narrow(proto.Int32Data, MemoryMarshal.Cast<byte, ushort>(bytes.AsSpan()), static v => (ushort)v);
+                else Narrow(proto.Int32Data, bytes.AsSpan(), static v => (byte)v);
+                break;
         }
     }
 
@@ -118,27 +126,12 @@ internal static class TensorCodec
         _ => type.BitSize() == 16 ? (ushort)value : (byte)value,
     };
 
-    private static int Take<T>(RepeatedField<T> field, byte[] bytes) where T : unmanaged
-    {
-        int count = field.Count;
-        Span<T> target = MemoryMarshal.Cast<byte, T>(bytes.AsSpan());
-        if (count == target.Length)
-        {
-            for (int i = 0; i < count; i++) target[i] = field[i];
-            field.Clear();
-        }
-        return count;
-    }
+    private static void Take<T>(RepeatedField<T> field, byte[] bytes) where T : unmanaged => Narrow(field, MemoryMarshal.Cast<byte, T>(bytes.AsSpan()), static v => v);
 
-    private static int Narrow<TFrom, TTo>(RepeatedField<TFrom> field, Span<TTo> target, Func<TFrom, TTo> convert)
+    private static void Narrow<TFrom, TTo>(RepeatedField<TFrom> field, Span<TTo> target, Func<TFrom, TTo> convert)
     {
-        int count = field.Count;
-        if (count == target.Length)
-        {
-            for (int i = 0; i < count; i++) target[i] = convert(field[i]);
-            field.Clear();
-        }
-        return count;
+        for (int i = 0; i < target.Length; i++) target[i] = convert(field[i]);
+        field.Clear();
     }
 
     /// <summary>Writes a tensor.</summary>
@@ -153,10 +146,7 @@ internal static class TensorCodec
             if (name is not null) whole.Name = name;
             return whole;
         }
-        TensorProto proto = remainder?.Husk.Clone() ?? new TensorProto();
-        proto.Dims.AddRange(data.Shape.ToArray());
-        if (data.Type != DataType.Undefined) proto.DataType = (int)data.Type;
-        if (name is not null) proto.Name = name;
+        TensorProto proto = WriteHeader(data, name);
         if (data.Type == DataType.String)
         {
             foreach (string text in data.Strings) proto.StringData.Add(ByteString.CopyFromUtf8(text));
@@ -169,6 +159,16 @@ internal static class TensorCodec
         {
             WriteTyped(proto, data);
         }
+        return proto;
+    }
+
+    /// <summary>All but the elements.</summary>
+    public static TensorProto WriteHeader(TensorData data, string? name)
+    {
+        TensorProto proto = (data.Remainder as TensorRemainder)?.Husk.Clone() ?? new TensorProto();
+        proto.Dims.AddRange(data.Shape.ToArray());
+        if (data.Type != DataType.Undefined) proto.DataType = (int)data.Type;
+        if (name is not null) proto.Name = name;
         return proto;
     }
 
