@@ -32,7 +32,8 @@ internal static class ModelWriter
     }
 
     /// <summary>Writes a model; the raw data of <paramref name="deferred"/> tensors of its graph comes from there.</summary>
-    public static void Write(ModelProto model, Dictionary<TensorProto, TensorData> deferred, Stream stream, string subject, Action<TensorData, Stream> copy)
+    /// <param name="copy">Copies such data to the stream; for progress and cancellation.</param>
+    public static void Write(ModelProto model, Dictionary<TensorProto, TensorData> deferred, Stream stream, string subject, Action<TensorData, Stream>? copy = null)
     {
         GraphProto graph = Detach(model);
         TensorProto[] initializers = [.. graph.Initializer];
@@ -56,7 +57,8 @@ internal static class ModelWriter
                 output.WriteTag(RawDataField, WireFormat.WireType.LengthDelimited);
                 output.WriteLength((int)data.ByteCount);
                 output.Flush();
-                copy(data, stream);
+                if (copy is null) data.CopyTo(stream);
+                else copy(data, stream);
             }
             output.Flush();
         }

@@ -32,7 +32,7 @@ public static class OnnxFile
         if (size > Array.MaxLength) throw ModelWriter.TooLarge(graph.Name, size);
         byte[] bytes = new byte[size];
         using MemoryStream stream = new(bytes);
-        ModelWriter.Write(model, exporter.Deferred, stream, graph.Name, static (data, to) => data.CopyTo(to));
+        ModelWriter.Write(model, exporter.Deferred, stream, graph.Name);
         return bytes;
     }
 
@@ -40,7 +40,7 @@ public static class OnnxFile
     internal static void WriteTo(OnnxGraph graph, Stream stream)
     {
         GraphExporter exporter = new(graph, keepOverridable: false, inferredTypes: false);
-        ModelWriter.Write(exporter.Write(), exporter.Deferred, stream, graph.Name, static (data, to) => data.CopyTo(to));
+        ModelWriter.Write(exporter.Write(), exporter.Deferred, stream, graph.Name);
     }
 
     /// <summary>Reads a TensorProto on its own (.pb files of backend tests).</summary>

@@ -53,6 +53,7 @@ internal sealed class StructureCheck
             else if (!defined.TryAdd(input, "an input")) _problems.Add($"'{input}' stands twice among the inputs of {where}");
         }
         CheckNodes(function.Node, function.Output, defined, where);
+        CheckAttributes(function.AttributeProto, where);
     }
 
     private void CheckNodes(IReadOnlyList<NodeProto> nodes, IEnumerable<string> outputs, Dictionary<string, string> defined, string where)
@@ -69,13 +70,7 @@ internal sealed class StructureCheck
         _scopes.Add([.. defined.Keys]);
         foreach (NodeProto node in nodes)
         {
-            HashSet<string> attributes = new(StringComparer.Ordinal);
-            foreach (AttributeProto attribute in node.Attribute)
-            {
-                if (!attributes.Add(attribute.Name)) _problems.Add($"{Describe(node)} has two attributes '{attribute.Name}'");
-                if (attribute.G is { } graph) CheckGraph(graph, $"'{attribute.Name}' of {Describe(node)}");
-                foreach (GraphProto g in attribute.Graphs) CheckGraph(g, $"'{attribute.Name}' of {Describe(node)}");
-            }
+            CheckAttributes(node.Attribute, Describe(node));
             foreach (string input in node.Input)
             {
                 if (input.Length > 0 && !IsVisible(input)) _problems.Add($"{Describe(node)} reads '{input}', which nothing defines");
@@ -86,6 +81,17 @@ internal sealed class StructureCheck
             if (!IsVisible(output)) _problems.Add($"output '{output}' of {where} is defined by nothing");
         }
         _scopes.RemoveAt(_scopes.Count - 1);
+    }
+
+    private void CheckAttributes(IReadOnlyList<AttributeProto> attributes, string owner)
+    {
+        HashSet<string> names = new(StringComparer.Ordinal);
+        foreach (AttributeProto attribute in attributes)
+        {
+            if (!names.Add(attribute.Name)) _problems.Add($"{owner} has two attributes '{attribute.Name}'");
+            if (attribute.G is { } graph) CheckGraph(graph, $"'{attribute.Name}' of {owner}");
+            foreach (GraphProto g in attribute.Graphs) CheckGraph(g, $"'{attribute.Name}' of {owner}");
+        }
     }
 
     private bool IsVisible(string name)
