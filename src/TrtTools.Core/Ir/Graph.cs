@@ -138,6 +138,14 @@ internal sealed class Graph
         if (value.Data is null) Forget(value);
     }
 
+    /// <summary>Takes many inputs that have content off the list at once.</summary>
+    public void FixInputs(IReadOnlyCollection<Value> values)
+    {
+        HashSet<Value> gone = [.. values];
+        _inputs.RemoveAll(gone.Contains);
+        foreach (Value value in gone) value.IsGraphInput = false;
+    }
+
     /// <summary>Adds a node before <paramref name="before"/>, or at the end. Output names that are null stand for unwanted outputs.</summary>
     public Node AddNode(string opType, IReadOnlyList<Value?> inputs, IReadOnlyList<string?> outputs, string domain = "", Node? before = null)
     {
@@ -157,6 +165,35 @@ internal sealed class Graph
             node.OutputList.Add(value);
         }
         return node;
+    }
+
+    /// <summary>Gives a node one more output, at a place that is empty so far.</summary>
+    public Value AddOutputTo(Node node, int index, string name)
+    {
+        while (node.OutputList.Count <= index) node.OutputList.Add(null);
+        if (node.OutputList[index] is { } present) throw new InvalidOperationException($"Output {index} is '{present.Name}' already.");
+        Value value = Define(name);
+        value.Producer = node;
+        value.OutputIndex = index;
+        node.OutputList[index] = value;
+        return value;
+    }
+
+    /// <summary>Takes away an output that nobody reads; the later ones move up. An optional one in the middle would become another: only trailing outputs
+    /// and those of If may go.</summary>
+    public void RemoveOutputOf(Node node, int index)
+    {
+        if (node.OutputList[index] is { } output)
+        {
+            if (output.HasUses) throw new InvalidOperationException($"'{output.Name}' still has uses.");
+            output.Producer = null;
+            Forget(output);
+        }
+        node.OutputList.RemoveAt(index);
+        for (int i = index; i < node.OutputList.Count; i++)
+        {
+            if (node.OutputList[i] is { } later) later.OutputIndex = i;
+        }
     }
 
     /// <summary>Makes <paramref name="value"/> (so far without producer) the output of another node, keeping its name, uses and place among the outputs.</summary>
@@ -198,7 +235,13 @@ internal sealed class Graph
     public void ReplaceUses(Value old, Value replacement)
     {
         if (ReferenceEquals(old, replacement)) return;
-        foreach (Use use in old.UseList.ToArray()) use.Node.SetInput(use.Index, replacement);
+        // Moved in one go: a constant may have a hundred thousand readers.
+        foreach (Use use in old.UseList)
+        {
+            use.Node.InputList[use.Index] = replacement;
+            replacement.UseList.Add(use);
+        }
+        old.UseList.Clear();
         if (!old.IsGraphOutput) return;
         replacement.Origin = replacement.Origin.Join(old.Origin);
         if (replacement.Graph == this && replacement is { IsGraphOutput: false, IsGraphInput: false, Producer: not null } && old.Producer is not null)

@@ -33,6 +33,7 @@ internal static class GraphCopier
         twin.Overload = node.Overload;
         twin.SourceNodes = node.SourceNodes;
         twin.Remainder = node.Remainder;
+        twin.Outlined = node.Outlined;
         for (int i = 0; i < node.Outputs.Count; i++)
         {
             if (node.Outputs[i] is { } output) Annotate(twin.Outputs[i]!, output, map);

@@ -48,6 +48,9 @@ internal sealed class Node
     /// <summary>Doc string, metadata, unknown fields; opaque outside Onnx.</summary>
     public object? Remainder { get; set; }
 
+    /// <summary>On a call of a function that was outlined: the names its nodes and values had.</summary>
+    public OutlinedBody? Outlined { get; set; }
+
     /// <summary>True for operator <paramref name="opType"/> of the ONNX domain.</summary>
     public bool Is(string opType) => Domain.Length == 0 && string.Equals(OpType, opType, StringComparison.Ordinal);
 
