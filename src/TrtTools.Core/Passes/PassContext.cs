@@ -118,28 +118,28 @@ internal sealed class PassContext(OnnxGraph model, Report report, CancellationTo
         if (value is not null) Touch(value.Producer);
     }
 
-    /// <summary>Removes a node that nobody needs; what fed it is looked at again.</summary>
+    /// <summary>Removes a node that nobody needs, and then what only fed it; the rest of what fed it is looked at again.</summary>
     public void RemoveIfUnused(Node? node)
     {
-        if (node is not { IsAlive: true }) return;
-        Touch(node);
-        if (node.Outputs.Any(o => o is { HasUses: true })) return;
-        Remove(node);
-    }
-
-    public void Remove(Node node)
-    {
-        List<Node?> producers = [.. node.Inputs.Select(i => i?.Producer)];
-        producers.AddRange(node.Subgraphs.SelectMany(Captures.Of).Select(v => v.Producer));
-        List<Value> single = [.. node.Inputs.Where(i => i is not null && i.UseList.Count <= 2)!];
-        node.Graph.Remove(node);
-        foreach (Node? producer in producers) Touch(producer);
-        // A value that has but one reader left may fuse with it now.
-        foreach (Value value in single)
+        Stack<Node?> pending = new([node]);
+        while (pending.TryPop(out Node? next))
         {
-            foreach (Use use in value.UseList) Touch(use.Node);
+            if (next is not { IsAlive: true }) continue;
+            Touch(next);
+            if (next.Outputs.Any(o => o is { HasUses: true })) continue;
+            List<Value> read = [.. next.Inputs.OfType<Value>(), .. next.Subgraphs.SelectMany(Captures.Of)];
+            next.Graph.Remove(next);
+            foreach (Value value in read)
+            {
+                pending.Push(value.Producer);
+                // A value that has but one reader left may fuse with it now.
+                if (value.UseList.Count != 1) continue;
+                Touch(value.UseList[0].Node);
+            }
         }
     }
+
+    public void Remove(Node node) => RemoveIfUnused(node);
 
     public Node AddNode(string opType, IReadOnlyList<Value?> inputs, string outputHint, Node before, IReadOnlyList<string> sources)
     {

@@ -11,7 +11,6 @@ internal static class PassList
         new LiftConstantsToInitializers(),
         new RemoveIdentity(),
         new RemoveNoOpDropout(),
-        new InferShapes(),
         new FoldConstants(),
         new InlineConstantIf(),
         new RemoveNoOpCast(),

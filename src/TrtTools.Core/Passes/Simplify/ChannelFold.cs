@@ -99,8 +99,8 @@ internal sealed class ChannelFold
         if (newBias is not null) context.SetInput(_node, 2, graph.AddConstant((_node.Input(2)?.Name ?? _node.DisplayName + "_bias") + "_folded", newBias));
         _node.SourceNodes = PassContext.SourcesOf(_node, absorbed);
         result.Type = Types.MoreSpecific(result.Type, _node.Output()!.Type);
-        // The convolution's own result is gone; its node moves up to where the absorbed one stood, so that all it reads stands before it.
-        context.SetInput(absorbed, absorbed.Inputs.ToList().IndexOf(_node.Output()), null);
+        // Not through the context: the node that nobody reads for a moment must not go.
+        absorbed.SetInputs();
         context.Reproduce(result, _node);
         return true;
     }

@@ -19,7 +19,13 @@ internal sealed class RemoveDeadNodes : GraphPass
             {
                 for (Node? node = graph.Last; node is not null;)
                 {
+                    // A removed node keeps its link to what stood before it.
                     Node? previous = node.Previous;
+                    if (!node.IsAlive)
+                    {
+                        node = previous;
+                        continue;
+                    }
                     if (!node.Outputs.Any(o => o is { HasUses: true }))
                     {
                         bool hadSubgraphs = node.Subgraphs.Any();

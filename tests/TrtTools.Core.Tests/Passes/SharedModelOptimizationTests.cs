@@ -1,0 +1,70 @@
+using TrtTools.Evaluation;
+using TrtTools.Ir;
+using TrtTools.Onnx;
+using TrtTools.Passes;
+using TrtTools.Tensors;
+
+namespace TrtTools.Tests.Passes;
+
+public sealed class SharedModelOptimizationTests(ITestOutputHelper output)
+{
+    /// <summary>ONNX Runtime has no kernels for its experimental operators.</summary>
+    private const string NotRunnable = "style-candy";
+
+    [Fact]
+    public void Optimized_models_compute_the_same_and_come_out_the_same_twice()
+    {
+        foreach (string name in SharedModels.Names)
+        {
+            OnnxGraph original = OnnxFile.Import(SharedModels.Path(name), Report.None, CancellationToken.None);
+            OnnxGraph optimized = Optimize(original);
+            output.WriteLine($"{name}: {original.Body.NodesWithSubgraphs.Count()} nodes, optimized {optimized.Body.NodesWithSubgraphs.Count()}");
+            Assert.True(OnnxFile.Serialize(optimized).AsSpan().SequenceEqual(OnnxFile.Serialize(Optimize(original))), name);
+            Assert.Equal(original.Outputs.Select(o => o.Name), optimized.Outputs.Select(o => o.Name));
+            Assert.Equal(original.Inputs.Select(o => o.Name), optimized.Inputs.Select(o => o.Name));
+            if (name == NotRunnable) continue;
+            foreach (IReadOnlyDictionary<string, TensorData> inputs in SampleData.Inputs(name, original)) AssertSame(original, optimized, inputs, name);
+        }
+    }
+
+    [Fact]
+    public void Silero_at_16_kHz_becomes_one_flat_graph()
+    {
+        OnnxGraph original = OnnxFile.Import(SharedModels.Path("silero-vad-v6"), Report.None, CancellationToken.None);
+        OptimizeOptions options = new() { InputValue = new Dictionary<string, Tensor> { ["sr"] = new("sr", TensorData.From<long>([16000], [])) } };
+        OnnxGraph optimized = GraphOptimizer.Optimize(original, options, Report.None, CancellationToken.None);
+        output.WriteLine($"{optimized.Body.NodesWithSubgraphs.Count()} nodes");
+        Assert.Equal(["input", "state"], optimized.Inputs.Select(i => i.Name));
+        IReadOnlyDictionary<string, TensorData> inputs = SampleData.Inputs("silero-vad-v6", original).First(i => i["sr"].ToInt64()[0] == 16000);
+        AssertSame(original, optimized, inputs, "silero");
+    }
+
+    private static OnnxGraph Optimize(OnnxGraph graph) => GraphOptimizer.Optimize(graph, new OptimizeOptions(), Report.None, CancellationToken.None);
+
+    private static void AssertSame(OnnxGraph original, OnnxGraph other, IReadOnlyDictionary<string, TensorData> inputs, string model)
+    {
+        // Not the reference files: dynamically quantized models give other results on processors without VNNI.
+        IReadOnlyDictionary<string, TensorData> expected = ModelRunner.Run(original, inputs, CancellationToken.None);
+        IReadOnlyDictionary<string, TensorData> actual = ModelRunner.Run(other, inputs, CancellationToken.None);
+        foreach (string name in expected.Keys) Results.AssertClose(expected[name], actual[name], 1e-4, $"{model} {name}");
+    }
+}
+
+/// <summary>The inputs that come with the shared models.</summary>
+internal static class SampleData
+{
+    public static IEnumerable<IReadOnlyDictionary<string, TensorData>> Inputs(string model, OnnxGraph graph)
+    {
+        string[] names = [.. graph.Inputs.Select(i => i.Name)];
+        foreach (string folder in SharedModels.DataSets(model))
+        {
+            Dictionary<string, TensorData> inputs = new(StringComparer.Ordinal);
+            for (int i = 0; File.Exists(Path.Combine(folder, $"input_{i}.pb")); i++)
+            {
+                TensorData data = OnnxFile.ReadTensor(File.ReadAllBytes(Path.Combine(folder, $"input_{i}.pb")), out string name);
+                inputs[names.Contains(name) ? name : names[i]] = data;
+            }
+            yield return inputs;
+        }
+    }
+}
