@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using Microsoft.ML.OnnxRuntime;
+using TrtTools.Cuda;
 using TrtTools.Launch;
 using TrtTools.Tensors;
 
@@ -11,7 +12,14 @@ public static class OnnxRuntimeHost
 {
     internal const string ThreadsSetting = "threads", OptimizationSetting = "optimization", SpinningSetting = "spinning", ConfigurationPrefix = "config:";
 
-    public static void Use() => HostSteps.Register(HostSteps.OnnxRuntime, new Factory());
+    private static int s_used;
+
+    public static void Use()
+    {
+        if (Interlocked.Exchange(ref s_used, 1) != 0) return;
+        HostSteps.Register(HostSteps.OnnxRuntime, new Factory());
+        HostLibraries.Add(Describe);
+    }
 
 #pragma warning disable CA2255 // The runtime assembly looks for its host by loading this module.
     [ModuleInitializer]
@@ -28,23 +36,23 @@ public static class OnnxRuntimeHost
         Configuration = [.. settings.Where(s => s.Key.StartsWith(ConfigurationPrefix, StringComparison.Ordinal)).Select(s => new KeyValuePair<string, string>(s.Key[ConfigurationPrefix.Length..], s.Value))],
     };
 
+    private static string Describe()
+    {
+        try
+        {
+            string version = OrtEnvironment.Version;
+            string? path = System.Diagnostics.Process.GetCurrentProcess().Modules.Cast<System.Diagnostics.ProcessModule>()
+                .FirstOrDefault(m => m.ModuleName.Contains("onnxruntime", StringComparison.Ordinal) && !m.ModuleName.StartsWith("Microsoft", StringComparison.Ordinal))?.FileName;
+            return path is null ? $"ONNX Runtime {version}" : $"ONNX Runtime {version}: {path}";
+        }
+        catch (TrtToolsException e)
+        {
+            return $"missing: {e.Message}";
+        }
+    }
+
     private sealed class Factory : IHostStepFactory
     {
-        public string Describe()
-        {
-            try
-            {
-                string version = OrtEnvironment.Version;
-                string? path = System.Diagnostics.Process.GetCurrentProcess().Modules.Cast<System.Diagnostics.ProcessModule>()
-                    .FirstOrDefault(m => m.ModuleName.Contains("onnxruntime", StringComparison.Ordinal) && !m.ModuleName.StartsWith("Microsoft", StringComparison.Ordinal))?.FileName;
-                return path is null ? $"ONNX Runtime {version}" : $"ONNX Runtime {version}: {path}";
-            }
-            catch (TrtToolsException e)
-            {
-                return $"missing: {e.Message}";
-            }
-        }
-
         public IHostStep Create(HostStepRequest request, CancellationToken stop)
         {
             byte[] model = OrtModelPacker.Unpack(request.Model, request.Weights, request.Name, out string? folder);

@@ -16,7 +16,7 @@ public static class DeviceProbe
         devices.Add(new EngineDevice
         {
             Name = HostProcessor.Name, Kind = "Cpu", ComputeCapability = "", MemoryBytes = HostProcessor.MemoryBytes, DriverVersion = "", Cores = HostProcessor.PhysicalCores,
-            Libraries = [.. Launch.HostSteps.Describe()],
+            Libraries = HostLibraries.Describe(),
             Notes = [$"{HostProcessor.PhysicalCores} cores", string.Join(", ", HostProcessor.InstructionSets),
                 .. HostProcessor.HasVnni ? [] : new[] { "no VNNI: INT8 gains little over FP32 on this processor" },
                 .. driver.Problem is null ? [] : new[] { $"no CUDA device: {driver.Problem}" }],

@@ -114,7 +114,10 @@ public sealed record EngineLayer
     /// <summary>The nodes of the imported model that it stands for.</summary>
     public required string[] SourceNode { get; init; }
 
-    /// <summary>The engine's name.</summary>
+    /// <summary>What the library that runs it calls it; profiles go by this name.</summary>
+    internal string RuntimeName { get; init; } = "";
+
+    /// <summary>The model's name.</summary>
     public string Model { get; init; } = "";
 
     public string? Path { get; init; }

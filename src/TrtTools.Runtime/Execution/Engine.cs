@@ -69,7 +69,7 @@ public sealed class Engine : IDisposable
     public string? Path { get; private set; }
 
     /// <summary>The steps as the device runs them, with their times where they were measured.</summary>
-    public IReadOnlyList<EngineLayer> Layers => _layers ??= [.. EngineLayers.From(this)];
+    public IReadOnlyList<EngineLayer> Layers => _layers ??= EngineLayers.From(this);
 
     /// <summary>A context runs the engine; several may run at once.</summary>
     public ExecutionContext CreateContext()

@@ -6,24 +6,26 @@ namespace TrtTools.Execution;
 /// <summary>The layers of an engine as users see them.</summary>
 internal static class EngineLayers
 {
-    public static IEnumerable<EngineLayer> From(Engine engine)
+    public static IReadOnlyList<EngineLayer> From(Engine engine)
     {
+        List<EngineLayer> layers = [];
         double total = engine.Content.Details.Layers.Sum(l => l.MedianMs);
         foreach (Layer layer in engine.Content.Details.Layers)
         {
-            yield return new EngineLayer
+            layers.Add(new EngineLayer
             {
                 Name = layer.Name, Kind = layer.Kind, Tactic = layer.Tactic, Precision = layer.Precision, InputShape = layer.InputShape, OutputShape = layer.OutputShape,
-                WeightBytes = layer.WeightBytes, SourceNode = [.. layer.SourceNodes], Model = engine.Model, Path = engine.Path, Device = engine.Device,
+                WeightBytes = layer.WeightBytes, SourceNode = [.. layer.SourceNodes], RuntimeName = layer.RuntimeName, Model = engine.Model, Path = engine.Path, Device = engine.Device,
                 MedianMs = total > 0 ? layer.MedianMs : null, Percent = total > 0 ? 100 * layer.MedianMs / total : null,
-            };
+            });
         }
+        return layers;
     }
 
     /// <summary>The engine's layers with new times; a layer that the profile does not name took none.</summary>
-    public static IReadOnlyList<EngineLayer> WithTimes(IReadOnlyList<EngineLayer> layers, IReadOnlyDictionary<string, double> medianMs)
+    public static IReadOnlyList<EngineLayer> WithTimes(IReadOnlyCollection<EngineLayer> layers, IReadOnlyDictionary<string, double> medianMs)
     {
-        double total = layers.Sum(l => medianMs.GetValueOrDefault(l.Name));
-        return [.. layers.Select(l => l with { MedianMs = medianMs.GetValueOrDefault(l.Name), Percent = total > 0 ? 100 * medianMs.GetValueOrDefault(l.Name) / total : 0 })];
+        double total = layers.Sum(l => medianMs.GetValueOrDefault(l.RuntimeName));
+        return [.. layers.Select(l => l with { MedianMs = medianMs.GetValueOrDefault(l.RuntimeName), Percent = total > 0 ? 100 * medianMs.GetValueOrDefault(l.RuntimeName) / total : 0 })];
     }
 }

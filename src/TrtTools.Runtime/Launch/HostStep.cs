@@ -1,3 +1,4 @@
+using TrtTools.Cuda;
 using TrtTools.Tensors;
 
 namespace TrtTools.Launch;
@@ -46,9 +47,6 @@ internal sealed record LayerTime(string Name, string Kind, IReadOnlyList<double>
 /// <summary>Makes steps of one kind ready.</summary>
 internal interface IHostStepFactory
 {
-    /// <summary>Name and version of the library; what to install when it cannot be loaded.</summary>
-    string Describe();
-
     IHostStep Create(HostStepRequest request, CancellationToken stop);
 }
 
@@ -64,29 +62,16 @@ internal static class HostSteps
         lock (Factories) Factories[kind] = factory;
     }
 
-    /// <summary>One line for each library that runs host steps.</summary>
-    public static IReadOnlyList<string> Describe()
-    {
-        if (Type.GetType(OnnxRuntimeHost) is { } host) System.Runtime.CompilerServices.RuntimeHelpers.RunModuleConstructor(host.Module.ModuleHandle);
-        lock (Factories) return [.. Factories.OrderBy(f => f.Key, StringComparer.Ordinal).Select(f => f.Value.Describe())];
-    }
-
-    // The compiler's assembly brings ONNX Runtime. A light host that leaves it out cannot run CPU engines.
-    private const string OnnxRuntimeHost = "TrtTools.Ort.OnnxRuntimeHost, TrtTools.Core";
-
     public static IHostStepFactory Find(string kind, string engine)
     {
         lock (Factories)
         {
             if (Factories.TryGetValue(kind, out IHostStepFactory? known)) return known;
         }
-        if (string.Equals(kind, OnnxRuntime, StringComparison.Ordinal) && Type.GetType(OnnxRuntimeHost) is { } host)
+        HostLibraries.Load();
+        lock (Factories)
         {
-            System.Runtime.CompilerServices.RuntimeHelpers.RunModuleConstructor(host.Module.ModuleHandle);
-            lock (Factories)
-            {
-                if (Factories.TryGetValue(kind, out IHostStepFactory? known)) return known;
-            }
+            if (Factories.TryGetValue(kind, out IHostStepFactory? known)) return known;
         }
         throw new TrtToolsException(ErrorCode.EngineIncompatible, engine, $"it has a step of the kind '{kind}', which nothing in this process runs", "",
             string.Equals(kind, OnnxRuntime, StringComparison.Ordinal) ? "Reference TrtTools.Core, which brings ONNX Runtime" : "Use a version of TrtTools that knows this kind, or build the engine again");
