@@ -50,7 +50,8 @@ internal static class ImageFile
         byte[] bytes = TensorFile.Reading(path, () => File.ReadAllBytes(path));
         try
         {
-            ImageResult image = ImageResult.FromMemory(bytes, ColorComponents.RedGreenBlue);
+            using EndGuardStream stream = new(bytes);
+            ImageResult image = ImageResult.FromStream(stream, ColorComponents.RedGreenBlue);
             if (image is { Width: > 0, Height: > 0 }) return image;
         }
         catch (Exception e) when (e is not OutOfMemoryException)
@@ -100,5 +101,38 @@ internal static class ImageFile
             inner.AsSpan((y - top) * innerWidth + x - left, end - x).CopyTo(result.AsSpan(y * how.Width + x));
         }
         return result;
+    }
+
+    /// <summary>Ends a decoder that goes on past the end of a cut file: it would take the missing bytes for zeros, some of them for ever.</summary>
+    private sealed class EndGuardStream(byte[] bytes) : MemoryStream(bytes, writable: false)
+    {
+        private int _readsPastEnd;
+
+        public override int ReadByte()
+        {
+            int value = base.ReadByte();
+            if (value < 0) Count();
+            return value;
+        }
+
+        public override int Read(byte[] buffer, int offset, int count)
+        {
+            int read = base.Read(buffer, offset, count);
+            if (read == 0 && count > 0) Count();
+            return read;
+        }
+
+        public override int Read(Span<byte> buffer)
+        {
+            int read = base.Read(buffer);
+            if (read == 0 && !buffer.IsEmpty) Count();
+            return read;
+        }
+
+        private void Count()
+        {
+            // The probes of the other formats read a little past the end of a very small file.
+            if (++_readsPastEnd > 256) throw new EndOfStreamException();
+        }
     }
 }

@@ -130,7 +130,7 @@ public sealed record Preprocessing
         if (input.Shape is not { Length: 3 or 4 } shape)
             throw Unfit(input, $"its shape is {InputInfo.ShapeText(input.Shape)}", "An input for images has 4 dimensions (or 3, without batch)");
         long[] image = shape.Length == 4 ? shape[1..] : shape;
-        ImageLayout layout = Layout ?? (image[0] is 1 or 3 ? ImageLayout.NCHW : image[2] is 1 or 3 ? ImageLayout.NHWC : ImageLayout.NCHW);
+        ImageLayout layout = Layout ?? (image[0] != 3 && (image[2] == 3 || image[0] != 1 && image[2] == 1) ? ImageLayout.NHWC : ImageLayout.NCHW);
         (long channels, long height, long width) = layout == ImageLayout.NCHW ? (image[0], image[1], image[2]) : (image[2], image[0], image[1]);
         ImageColorOrder order = ColorOrder ?? (channels == 1 ? ImageColorOrder.Gray : ImageColorOrder.RGB);
         int count = order == ImageColorOrder.Gray ? 1 : 3;

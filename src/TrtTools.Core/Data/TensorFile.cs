@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using TrtTools.Files;
+using TrtTools.Onnx;
 using TrtTools.Tensors;
 
 namespace TrtTools.Data;
@@ -15,7 +16,8 @@ public static class TensorFile
         {
             ".npy" => [ReadNpy(full)],
             ".npz" => ReadNpz(full),
-            _ => throw new TrtToolsException(ErrorCode.DataInvalid, full, $"the extension '{Path.GetExtension(full)}' is unknown", "Expected .npy or .npz", "Save the data in one of these formats"),
+            ".pb" => [ReadProto(full)],
+            _ => throw new TrtToolsException(ErrorCode.DataInvalid, full, $"the extension '{Path.GetExtension(full)}' is unknown", "Expected .npy, .npz or .pb", "Save the data in one of these formats"),
         });
     }
 
@@ -24,8 +26,8 @@ public static class TensorFile
     {
         ArgumentNullException.ThrowIfNull(tensors);
         string extension = Extension(path);
-        if (extension is not (".npy" or ".npz"))
-            throw new TrtToolsException(ErrorCode.OutputPathInvalid, path, $"the extension '{Path.GetExtension(path)}' is unknown", "Expected .npy or .npz", "Give a path with one of these extensions");
+        if (extension is not (".npy" or ".npz" or ".pb"))
+            throw new TrtToolsException(ErrorCode.OutputPathInvalid, path, $"the extension '{Path.GetExtension(path)}' is unknown", "Expected .npy, .npz or .pb", "Give a path with one of these extensions");
         if (extension != ".npz" && tensors.Count != 1)
             throw new TrtToolsException(ErrorCode.OutputPathInvalid, path, $"{tensors.Count} tensors are to be written", $"A {extension} file holds one", "Give a path that ends with .npz");
         AtomicFile.Write(path, force, stream =>
@@ -34,6 +36,9 @@ public static class TensorFile
             {
                 case ".npy":
                     NpyFormat.Write(stream, tensors[0].Content);
+                    break;
+                case ".pb":
+                    stream.Write(OnnxFile.WriteTensor(tensors[0].Name, tensors[0].Content));
                     break;
                 default:
                     using (ZipArchive archive = new(stream, ZipArchiveMode.Create, leaveOpen: true))
@@ -100,5 +105,19 @@ public static class TensorFile
             tensors.Add(new Tensor(name, NpyFormat.ReadElements(stream, NpyFormat.ReadHeader(stream, subject), subject)));
         }
         return [.. tensors];
+    }
+
+    private static Tensor ReadProto(string path)
+    {
+        try
+        {
+            TensorData data = OnnxFile.ReadTensor(File.ReadAllBytes(path), out string name);
+            if (data.Type == DataType.Undefined) throw new TrtToolsException(ErrorCode.DataInvalid, path, "the tensor has no type", "", "Write it again");
+            return new Tensor(name.Length > 0 ? name : Path.GetFileNameWithoutExtension(path), data);
+        }
+        catch (TrtToolsException e)
+        {
+            throw new TrtToolsException(ErrorCode.DataInvalid, path, "the file holds no whole tensor", e.Message, "Write it again", e);
+        }
     }
 }

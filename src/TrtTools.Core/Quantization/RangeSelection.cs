@@ -5,6 +5,9 @@ internal static class RangeSelection
 {
     public const int Levels = 128;
 
+    /// <summary>What a level counts for that holds only outliers moved there.</summary>
+    private const double Trace = 1e-4;
+
     public static double Select(ActivationHistogram histogram, CalibrationAlgorithm algorithm, double percentile)
     {
         if (histogram.AbsoluteMax == 0) return 0;
@@ -47,7 +50,6 @@ internal static class RangeSelection
             if (kept == 0) continue;
             // Σ p log p with the outliers in the last bin.
             double divergence = entropyBelow[end - 1] + XLogX(last + outliers);
-            bool possible = true;
             for (int level = 0; level < Levels; level++)
             {
                 int from = level * end / Levels, to = (level + 1) * end / Levels;
@@ -60,14 +62,9 @@ internal static class RangeSelection
                     if (last == 0) inUse++;
                 }
                 if (p == 0) continue;
-                if (q == 0)
-                {
-                    possible = false;
-                    break;
-                }
-                divergence -= p * Math.Log(q / inUse);
+                // A gap before the outliers must cost much, but not everything.
+                divergence -= p * Math.Log((q == 0 ? Trace : q) / inUse);
             }
-            if (!possible) continue;
             divergence = divergence / total - Math.Log(total) + Math.Log(kept);
             if (divergence < best) (best, bestEnd) = (divergence, end);
         }
