@@ -82,7 +82,7 @@ public sealed class ImageTests
     [InlineData("size: 1.5", "size")]
     [InlineData("layout: CHW", "NCHW")]
     [InlineData("- 1", "mapping")]
-    [InlineData("a: [1", "line 1")]
+    [InlineData("a: [1", "is no YAML")]
     public void Mistakes_in_preprocessing_are_named(string yaml, string named)
     {
         TrtToolsException e = Assert.Throws<TrtToolsException>(() => Parse(yaml));
