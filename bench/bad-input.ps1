@@ -11,8 +11,9 @@ $bytes = [IO.File]::ReadAllBytes($digits)
 [IO.File]::WriteAllBytes("$folder/truncated.onnx", $bytes[0..($bytes.Length / 2)])
 $null = New-CyclicModel "$folder/cycle.onnx"
 $content = [IO.File]::ReadAllBytes("$folder/good.engine")
-# The four bytes after the magic are the format's version.
+# The four bytes after the magic are the format's version; the first 96 bytes have their SHA-256 behind them.
 $other = [byte[]] $content.Clone(); $other[8] = 99
+[Array]::Copy([Security.Cryptography.SHA256]::HashData([byte[]] $other[0..95]), 0, $other, 96, 32)
 [IO.File]::WriteAllBytes("$folder/other.engine", $other)
 $altered = [byte[]] $content.Clone(); $altered[-50] = $altered[-50] -bxor 255
 [IO.File]::WriteAllBytes("$folder/altered.engine", $altered)

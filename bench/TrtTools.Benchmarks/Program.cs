@@ -1,0 +1,3 @@
+using BenchmarkDotNet.Running;
+
+BenchmarkSwitcher.FromAssembly(typeof(TrtTools.Benchmarks.GraphBenchmarks).Assembly).Run(args);
