@@ -16,7 +16,14 @@ internal sealed class ShellScreen : PSHostUserInterface
 
     public override bool SupportsVirtualTerminal => ShellRawScreen.OutputIsTerminal;
 
-    public override void Write(string value) => Put(Console.Out, value, ShellRawScreen.OutputIsTerminal);
+    /// <summary>True while an error that ended the script is shown: what is written then belongs to standard error.</summary>
+    public bool AllIsError { get; set; }
+
+    public override void Write(string value)
+    {
+        if (AllIsError) Put(Console.Error, value, ErrorIsTerminal);
+        else Put(Console.Out, value, ShellRawScreen.OutputIsTerminal);
+    }
 
     public override void Write(ConsoleColor foregroundColor, ConsoleColor backgroundColor, string value) => Write(value);
 

@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using System.Management.Automation.Runspaces;
+using System.Reflection;
 using System.Runtime.InteropServices;
 
 namespace TrtTools.Shell;
@@ -17,7 +18,6 @@ internal sealed class ShellSession : IDisposable
     {
         PointAtModule(module);
         InitialSessionState state = InitialSessionState.CreateDefault2();
-        state.Commands.Add(new SessionStateCmdletEntry("Show-ShellError", typeof(ShowShellErrorCommand), null) { Visibility = SessionStateEntryVisibility.Public });
         if (OperatingSystem.IsWindows()) state.ExecutionPolicy = Microsoft.PowerShell.ExecutionPolicy.RemoteSigned;
         _runspace = RunspaceFactory.CreateRunspace(_host, state);
         _runspace.Open();
@@ -41,13 +41,14 @@ internal sealed class ShellSession : IDisposable
             else script.Parameters.Add(argument.Name, argument.Value);
         }
         pipeline.Commands.Add(script);
+        LetExitEndTheProgram();
         bool threw = !Execute(pipeline);
-        return ExitCode(threw ? 1 : 0);
+        return ExitCode(threw || !LastSucceeded() ? 1 : 0);
     }
 
     public int RunCommand(string text)
     {
-        bool threw = !Execute(_runspace.CreatePipeline(text));
+        bool threw = !Execute(_runspace.CreatePipeline(text, addToHistory: true));
         return ExitCode(threw || !LastSucceeded() ? 1 : 0);
     }
 
@@ -67,7 +68,7 @@ internal sealed class ShellSession : IDisposable
         using (pipeline)
         {
             pipeline.Commands[0].MergeMyResults(PipelineResultTypes.Error, PipelineResultTypes.Output);
-            pipeline.Commands.Add("Out-Default");
+            pipeline.Commands.Add(OutDefault());
             _running = pipeline;
             try
             {
@@ -97,18 +98,42 @@ internal sealed class ShellSession : IDisposable
     {
         ErrorRecord record = e is IContainsErrorRecord { ErrorRecord: { } own } ? own : new ErrorRecord(e, "TrtTools.Shell", ErrorCategory.NotSpecified, null);
         using Pipeline pipeline = _runspace.CreatePipeline();
-        Command show = new("Show-ShellError");
-        show.Parameters.Add("Record", record);
-        show.MergeMyResults(PipelineResultTypes.Error, PipelineResultTypes.Output);
-        pipeline.Commands.Add(show);
         pipeline.Commands.Add("Out-Default");
-        pipeline.Invoke();
+        _host.Screen.AllIsError = true;
+        try
+        {
+            pipeline.Input.Write(record);
+            pipeline.Input.Close();
+            pipeline.Invoke();
+        }
+        finally
+        {
+            _host.Screen.AllIsError = false;
+        }
     }
+
+    private static Command OutDefault() => new("Out-Default", isScript: false, useLocalScope: true)
+    {
+        MergeUnclaimedPreviousCommandResults = PipelineResultTypes.Error | PipelineResultTypes.Output,
+    };
 
     private bool LastSucceeded()
     {
         using Pipeline pipeline = _runspace.CreatePipeline("$global:?");
-        return pipeline.Invoke() is [{ BaseObject: true }];
+        return pipeline.Invoke() is [{ } result] && LanguagePrimitives.IsTrue(result);
+    }
+
+    // `exit` in a script file ends that file only, unless the engine is told that the file is the whole program, as pwsh tells it.
+    private void LetExitEndTheProgram()
+    {
+        if (Hidden("ScriptCommandProcessorShouldRethrowExit") is { } found) found.Property.SetValue(found.Context, true);
+    }
+
+    private (object Context, PropertyInfo Property)? Hidden(string name)
+    {
+        const BindingFlags Hidden = BindingFlags.Instance | BindingFlags.NonPublic;
+        object? context = typeof(Runspace).GetProperty("ExecutionContext", Hidden)?.GetValue(_runspace);
+        return context?.GetType().GetProperty(name, Hidden) is { } property ? (context, property) : null;
     }
 
     private void Import(string module)
@@ -144,14 +169,4 @@ internal sealed class ShellSession : IDisposable
         if (_running is { } running) running.StopAsync();
         else Environment.Exit(143);
     }
-}
-
-/// <summary>Puts an error that ended a script onto the error stream, where Out-Default shows it like any other.</summary>
-[Cmdlet(VerbsCommon.Show, "ShellError")]
-public sealed class ShowShellErrorCommand : PSCmdlet
-{
-    [Parameter(Mandatory = true)]
-    public ErrorRecord? Record { get; set; }
-
-    protected override void ProcessRecord() => WriteError(Record!);
 }
