@@ -32,6 +32,14 @@ internal sealed class BuildContext(OnnxGraph source, BuildOptions options, Repor
 
     public string CalibrationHash { get; set; } = "";
 
+    /// <summary>The graph in the form that runs.</summary>
+    public CanonicalForm? Form { get; set; }
+
+    /// <summary>SHA-256 of the graph as it was given.</summary>
+    public string SourceHash { get; set; } = "";
+
+    public string SourceFileHash { get; set; } = "";
+
     public IReadOnlyList<EngineProfile> Profiles { get; set; } = [];
 
     /// <summary>Session settings of the host step.</summary>
@@ -83,19 +91,16 @@ internal sealed class BuildContext(OnnxGraph source, BuildOptions options, Repor
         if (Options.DeviceId != 0) Report.Verbose("DeviceId does not apply to the CPU.");
     }
 
-    public void CheckOperators()
-    {
-    }
-
-    /// <summary>Brings the graph into the form that runs.</summary>
-    public void Prepare()
-    {
-        Graph = Source.Copy();
-        ShapeOptions.Pin(Graph, Options.InputShape);
-    }
-
     public IReadOnlyList<string> Describe() =>
         [$"engine '{Name}' for the CPU, {Precision}", .. Profiles.Select(p => $"profile {p}")];
+
+    /// <summary>The name of the stage that runs now, for progress.</summary>
+    public void Begin(string stage, double fraction)
+    {
+        Stop.ThrowIfCancellationRequested();
+        Report.Progress("Building", $"{Name}: {stage}", fraction);
+        Report.Verbose($"{Name}: {stage}.");
+    }
 
     /// <summary>A machine does not change between two builds, so one warning is enough for a process; each engine carries the fact.</summary>
     private void WarnOnce(string message)

@@ -19,7 +19,7 @@ internal static class EngineAssembler
 {
     public static Engine Assemble(BuildContext context, Stopwatch clock)
     {
-        OnnxGraph graph = context.Graph;
+        OnnxGraph graph = context.Form!.Graph;
         BlobStore blobs = new();
         byte[] model = OrtModelPacker.Pack(graph, out IReadOnlyList<KeyValuePair<string, TensorData>> weights);
         HostStep step = new() { Kind = HostSteps.OnnxRuntime, Model = (uint)blobs.Add(model) };
@@ -38,30 +38,23 @@ internal static class EngineAssembler
         plan.Profiles.Add(context.Profiles.GroupBy(p => p.Index).Select(ToProto));
         plan.Blobs.Add(blobs.Table);
         plan.Body.Steps.Add(new Step { Host = step });
-        EngineContent content = new() { Plan = plan, PlanBytes = plan.ToByteArray(), Details = new Details(), Blobs = blobs.Content };
+        byte[] planBytes = plan.ToByteArray();
+        EngineContent content = new() { Plan = plan, PlanBytes = planBytes, Details = new Details(), Blobs = blobs.Content };
         EngineHeader header = new()
         {
             Name = context.Name, Id = content.Id, Device = plan.Device, Precision = plan.Precision, Inputs = inputs, Outputs = outputs, Profiles = [.. context.Profiles],
-            Warnings = [.. context.Warnings], BuildSeconds = clock.Elapsed.TotalSeconds, Provenance = Provenance(context),
         };
-        Engine engine = new(header, content, null, EngineWriter.FileLength(header, content));
-        try
-        {
-            engine.Prepare(context.Stop);
-            return engine;
-        }
-        catch
-        {
-            engine.Dispose();
-            throw;
-        }
+        using (Engine draft = new(header, content, null, 0)) EngineDetails.Fill(content.Details, draft, context);
+        header = header with { Warnings = [.. context.Warnings], Provenance = Provenance(context), BuildSeconds = Math.Round(clock.Elapsed.TotalSeconds, 3) };
+        return new Engine(header, content, null, EngineWriter.FileLength(header, content));
     }
 
     private static EngineProvenance Provenance(BuildContext context) => new()
     {
         User = Environment.UserName, Host = Environment.MachineName, BuiltAt = DateTimeOffset.Now, TrtToolsVersion = typeof(EngineBuilder).Assembly.GetName().Version!.ToString(3),
         OnnxRuntimeVersion = OrtEnvironment.Version, DotNetVersion = RuntimeInformation.FrameworkDescription, OperatingSystem = RuntimeInformation.OSDescription, DeviceName = HostProcessor.Name,
-        Model = context.Source.Name, ModelPath = context.Source.Path, CalibrationHash = context.CalibrationHash,
+        Model = context.Source.Name, ModelPath = context.Source.Path, ModelHash = context.SourceHash, ModelFileHash = context.SourceFileHash, CalibrationHash = context.CalibrationHash,
+        Options = [.. BuildOptionText.Lines(context.Options)],
     };
 
     private static EngineTensor Describe(GraphTensor tensor) => new()

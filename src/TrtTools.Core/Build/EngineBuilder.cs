@@ -15,9 +15,9 @@ public static class EngineBuilder
         BuildContext context = new(graph, options, report, stop);
         context.ChooseDevice();
         context.CheckOptions();
-        stop.ThrowIfCancellationRequested();
-        context.CheckOperators();
-        context.Prepare();
+        BuildStages.Identify(context);
+        BuildStages.Simplify(context);
+        BuildStages.Canonicalize(context);
         return EngineAssembler.Assemble(context, clock);
     }
 
@@ -27,7 +27,6 @@ public static class EngineBuilder
         BuildContext context = new(graph, options, Report.None, CancellationToken.None);
         context.ChooseDevice();
         context.CheckOptions();
-        context.CheckOperators();
         return context.Describe();
     }
 }

@@ -75,7 +75,10 @@ public static class OnnxRuntimeHost
         try { Directory.Delete(folder, recursive: true); } catch (Exception e) when (e is IOException or UnauthorizedAccessException) { }
     }
 
-    private sealed class Step(OrtSession session, IReadOnlyList<string> outputs, string subject, string? folder) : IHostStep
+    /// <summary>A step over a session that somebody else made, and disposes.</summary>
+    internal static IHostStep StepOf(OrtSession session, IReadOnlyList<string> outputs, string subject) => new Step(session, outputs, subject, null, ownsSession: false);
+
+    private sealed class Step(OrtSession session, IReadOnlyList<string> outputs, string subject, string? folder, bool ownsSession = true) : IHostStep
     {
         public IHostRun Bind(IReadOnlyDictionary<string, TensorData> inputs) => new Run(session.Bind(inputs), outputs, subject);
 
@@ -83,7 +86,7 @@ public static class OnnxRuntimeHost
 
         public void Dispose()
         {
-            session.Dispose();
+            if (ownsSession) session.Dispose();
             DeleteFolder(folder);
         }
     }

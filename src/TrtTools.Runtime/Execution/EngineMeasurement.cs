@@ -96,7 +96,7 @@ public static class EngineMeasurement
         IReadOnlyDictionary<string, Tensor> inputs = SyntheticInputs.Create(engine, options.InputShape, out IReadOnlyList<string> guessed);
         if (guessed.Count > 0)
         {
-            warnings.Add($"dynamic dimensions were set to 1 ({string.Join("; ", guessed.Select(n => inputs[n].ToString()))}); give -InputShape or -InputData, or build with -OptimizationProfile");
+            warnings.Add($"nobody gave the dynamic dimensions, so the engine was measured with {string.Join("; ", guessed.Select(n => inputs[n].ToString()))}; give -InputShape or -InputData, or build with -OptimizationProfile");
         }
         return inputs;
     }

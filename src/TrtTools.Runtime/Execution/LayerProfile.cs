@@ -40,11 +40,11 @@ internal static class LayerProfile
         }
     }
 
-    /// <summary>The median of the runs; a layer in a loop is called several times a run.</summary>
+    /// <summary>The median of the last runs; a layer in a loop is called several times a run, and some calls may be older than these runs.</summary>
     private static double PerRun(IReadOnlyList<double> calls, int runs)
     {
-        int each = calls.Count / runs;
-        if (each == 0 || calls.Count % runs != 0) return calls.Sum() / runs;
-        return TimeStatistics.Of([.. Enumerable.Range(WarmUpRuns, runs - WarmUpRuns).Select(r => calls.Skip(r * each).Take(each).Sum())]).Median;
+        int each = calls.Count / runs, counted = runs - WarmUpRuns, first = calls.Count - counted * each;
+        if (each == 0) return calls.Sum() / runs;
+        return TimeStatistics.Of([.. Enumerable.Range(0, counted).Select(r => calls.Skip(first + r * each).Take(each).Sum())]).Median;
     }
 }

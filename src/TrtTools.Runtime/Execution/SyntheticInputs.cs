@@ -7,8 +7,8 @@ namespace TrtTools.Execution;
 /// <summary>Made-up inputs for an engine: always the same for the same shapes.</summary>
 internal static class SyntheticInputs
 {
-    /// <param name="shapes">Shapes by input; where there is none, the first profile's optimum, else 1 for each dynamic dimension.</param>
-    /// <param name="guessed">Inputs of which a dynamic dimension was set to 1.</param>
+    /// <param name="shapes">Shapes by input; where there is none, the first profile's optimum, else what the build saw it run with, else 1 for each dynamic dimension.</param>
+    /// <param name="guessed">Inputs whose dynamic dimensions nobody stated.</param>
     public static IReadOnlyDictionary<string, Tensor> Create(Engine engine, IReadOnlyDictionary<string, long[]>? shapes, out IReadOnlyList<string> guessed)
     {
         Dictionary<string, Tensor> inputs = new(StringComparer.Ordinal);
@@ -20,7 +20,8 @@ internal static class SyntheticInputs
             {
                 if (!input.HasRank) throw new TrtToolsException(ErrorCode.ShapeUnknown, $"Input '{input.Name}'", "its number of dimensions is unknown", "", "Give input data");
                 if (input.Shape.Contains(-1)) ones.Add(input.Name);
-                shape = [.. input.Shape.Select(d => d < 0 ? 1 : d)];
+                shape = engine.Content.Details.SampleShapes.FirstOrDefault(s => string.Equals(s.Name, input.Name, StringComparison.Ordinal)) is { } seen
+                    ? [.. seen.Shape] : [.. input.Shape.Select(d => d < 0 ? 1 : d)];
             }
             inputs[input.Name] = new Tensor(input.Name, Fill(input.DataType, shape));
         }
