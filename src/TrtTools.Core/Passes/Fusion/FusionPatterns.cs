@@ -1,0 +1,37 @@
+using TrtTools.Ir;
+
+namespace TrtTools.Passes.Fusion;
+
+/// <summary>All fusion patterns. They run in this order and a node belongs to the first that takes it.</summary>
+internal static class FusionPatterns
+{
+    /// <summary>Folding of BatchNormalization happens before anything is matched.</summary>
+    public const string ConvBatchNorm = "ConvBatchNorm";
+
+    public static IReadOnlyList<FusionPattern> All { get; } =
+    [
+        new(ConvBatchNorm, (_, _) => { }),
+        Whole(Composites.Attention),
+        Whole(Composites.LayerNorm),
+        Whole(Composites.RmsNorm),
+        Whole(Composites.Softmax),
+        new("QuantizedLayer", ContractionMatcher.FindQuantized),
+        new("Conv", (name, scope) => ContractionMatcher.FindFloat(name, scope, "Conv")),
+        new("ConvTranspose", (name, scope) => ContractionMatcher.FindFloat(name, scope, "ConvTranspose")),
+        new("Gemm", (name, scope) => ContractionMatcher.FindFloat(name, scope, "Gemm")),
+        new("MatMul", (name, scope) => ContractionMatcher.FindFloat(name, scope, "MatMul")),
+        .. Composites.Activations.Select(Whole),
+        new("PointwiseChain", PointwiseMatcher.Find),
+    ];
+
+    /// <summary>A composite as a group of its own.</summary>
+    private static FusionPattern Whole(Composite composite) => new(composite.Name, (name, scope) =>
+    {
+        foreach (Node node in scope.Nodes)
+        {
+            if (!scope.IsFree(node) || node.Domain.Length > 0) continue;
+            if (composite.Match(node, scope, out string? reason) is { } match) scope.Take(name, composite.Name, match.Nodes);
+            else if (reason is not null) scope.Miss(name, node, reason);
+        }
+    });
+}

@@ -1,0 +1,10 @@
+namespace TrtTools.Passes;
+
+/// <summary>What Invoke-LayerFusion is asked for.</summary>
+public sealed record FusionOptions
+{
+    /// <summary>Only these patterns fuse.</summary>
+    public IReadOnlyList<string>? Pattern { get; init; }
+
+    public IReadOnlyList<string>? Exclude { get; init; }
+}
