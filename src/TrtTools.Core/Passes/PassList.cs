@@ -11,6 +11,7 @@ internal static class PassList
         new LiftConstantsToInitializers(),
         new RemoveIdentity(),
         new RemoveNoOpDropout(),
+        new InferShapes(),
         new FoldConstants(),
         new InlineConstantIf(),
         new RemoveNoOpCast(),
