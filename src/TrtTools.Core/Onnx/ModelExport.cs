@@ -14,6 +14,7 @@ internal static class ModelExport
     {
         string full = Path.GetFullPath(path);
         if (!options.Force && File.Exists(full)) throw AtomicFile.Exists(full);
+        if (options.ExpandFunction && graph.FunctionTable.Count > 0) graph = Expand(graph, report);
         GraphExporter exporter = new(graph, options.KeepOverridableInput, inferredTypes: true) { StoredOutsideFrom = options.ExternalData ? ExternalDataWriter.StoredFrom : long.MaxValue };
         ModelProto model = exporter.Write();
         if (exporter.DroppedInputs.Count > 0)
@@ -42,6 +43,19 @@ internal static class ModelExport
             throw;
         }
         data.DeleteReplaced(old);
+    }
+
+    private static OnnxGraph Expand(OnnxGraph graph, Report report)
+    {
+        OnnxGraph expanded = graph.Copy();
+        FunctionInliner.Inline(expanded, static _ => true);
+        if (!expanded.FunctionTable.Keys.Any(k => k.Domain == OnnxGraph.FusionDomain)) expanded.OpsetImports.Remove(OnnxGraph.FusionDomain);
+        if (expanded.FunctionTable.Count > 0)
+        {
+            string names = string.Join(", ", expanded.FunctionTable.Values.Take(3).Select(f => $"'{f.Domain}::{f.Name}'")) + (expanded.FunctionTable.Count > 3 ? ", …" : "");
+            report.Warning($"{graph.Name}: {expanded.FunctionTable.Count} function(s) stay, since they are written for other operator sets than the model ({names}).");
+        }
+        return expanded;
     }
 
     private static TrtToolsException TooLarge(string path, long size) => new(ErrorCode.OptionInvalid, path, $"the model would take {size:N0} bytes",

@@ -85,29 +85,11 @@ internal static class ModelImport
     {
         try
         {
-            return [.. Directory.EnumerateFiles(folder, "*.onnx").Take(1000).Select(f => Path.GetFileName(f)!).OrderBy(n => Distance(n.ToLowerInvariant(), wanted.ToLowerInvariant())).ThenBy(n => n, StringComparer.Ordinal).Take(3)];
+            return [.. Directory.EnumerateFiles(folder, "*.onnx").Take(1000).Select(f => Path.GetFileName(f)!).OrderBy(n => EditDistance.Of(n.ToLowerInvariant(), wanted.ToLowerInvariant())).ThenBy(n => n, StringComparer.Ordinal).Take(3)];
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             return [];
         }
-    }
-
-    /// <summary>Levenshtein's distance.</summary>
-    private static int Distance(string a, string b)
-    {
-        int[] row = [.. Enumerable.Range(0, b.Length + 1)];
-        for (int i = 1; i <= a.Length; i++)
-        {
-            int diagonal = row[0];
-            row[0] = i;
-            for (int j = 1; j <= b.Length; j++)
-            {
-                int above = row[j];
-                row[j] = Math.Min(Math.Min(above, row[j - 1]) + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1));
-                diagonal = above;
-            }
-        }
-        return row[b.Length];
     }
 }

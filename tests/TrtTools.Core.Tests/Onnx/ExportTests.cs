@@ -100,6 +100,26 @@ public sealed class ExportTests
     }
 
     [Fact]
+    public void Functions_are_expanded_on_request()
+    {
+        using TestFolder folder = new();
+        using OnnxGraph graph = TestGraphs.Parse("""
+            <ir 8, opset 17, trt.tools 1>
+            x: Float32[2] -> y { y = trt.tools::Outer(x){by=3.0} }
+            function trt.tools::Outer<by>(v) -> r { a = trt.tools::Scale(v){by=$by:Float}; r = Neg(a) }
+            function trt.tools::Scale<by>(v) -> r { k = Constant(){value_float=$by:Float}; r = Mul(v, k) }
+            """);
+        OnnxFile.Export(graph, folder.File("m.onnx"), new ExportOptions { ExpandFunction = true }, Report.None, default);
+        using OnnxGraph expanded = OnnxFile.Import(folder.File("m.onnx"), Report.None, default);
+        Assert.Equal(["Constant", "Mul", "Neg"], expanded.Nodes.Select(n => n.OpType));
+        Assert.Empty(expanded.Functions);
+        Assert.Equal(["ai.onnx"], expanded.Opset.Keys);
+        Assert.Equal(2, graph.Functions.Count);
+        using OrtSession session = OrtSession.FromFile(folder.File("m.onnx"), new OrtOptions());
+        Assert.Equal([-3f, -6f], session.Run(new Dictionary<string, TensorData> { ["x"] = TensorData.Vector(1f, 2f) })["y"].AsSpan<float>().ToArray());
+    }
+
+    [Fact]
     public void Tensor_names_are_those_of_the_graph()
     {
         foreach (string name in SharedModels.Names)
