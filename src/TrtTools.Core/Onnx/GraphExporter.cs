@@ -109,13 +109,13 @@ internal sealed class GraphExporter(OnnxGraph graph, bool keepOverridable, bool 
         proto.Initializer.Add(tensor);
     }
 
-    private static ValueInfoProto WriteInput(Value value)
+    private ValueInfoProto WriteInput(Value value)
     {
         ValueRemainder? remainder = value.Remainder as ValueRemainder;
         return WriteInfo(value, remainder?.Input, remainder?.ImportedType);
     }
 
-    private static ValueInfoProto WriteOutput(Value value, int index, GraphRemainder? remainder)
+    private ValueInfoProto WriteOutput(Value value, int index, GraphRemainder? remainder)
     {
         ValueInfoProto? original = null;
         if (remainder is not null)
@@ -126,15 +126,20 @@ internal sealed class GraphExporter(OnnxGraph graph, bool keepOverridable, bool 
         return WriteInfo(value, original, (value.Remainder as ValueRemainder)?.ImportedType);
     }
 
-    private static ValueInfoProto WriteInfo(Value value, ValueInfoProto? original, TensorType? imported)
+    private ValueInfoProto WriteInfo(Value value, ValueInfoProto? original, TensorType? imported)
     {
         ValueInfoProto proto = original?.Clone() ?? new ValueInfoProto();
         proto.Name = value.Name;
         if (value.Type is { } type && (original is null || !type.Equals(imported))) proto.Type = TypeCodec.Write(type, original?.Type);
+        if (HasForeignOrigin(value)) proto.MetadataProps.Add(NameList.Entry(GraphImporter.OriginKey, value.Origin.TensorNames));
+        _hasMetadata |= proto.MetadataProps.Count > 0;
         return proto;
     }
 
-    private static IEnumerable<ValueInfoProto> WriteValueInfo(Graph body, GraphRemainder? remainder, bool inferred)
+    /// <summary>True when calibration caches know the value by another name than its own.</summary>
+    private static bool HasForeignOrigin(Value value) => value.Origin.TensorNames.Any(n => n != value.Name);
+
+    private IEnumerable<ValueInfoProto> WriteValueInfo(Graph body, GraphRemainder? remainder, bool inferred)
     {
         List<(ValueInfoProto Info, int Position)> infos = [];
         HashSet<string> written = new(StringComparer.Ordinal);
@@ -142,7 +147,7 @@ internal sealed class GraphExporter(OnnxGraph graph, bool keepOverridable, bool 
         {
             ValueRemainder? known = value.Remainder as ValueRemainder;
             bool wanted = known?.Info is not null
-                || (inferred && value is { Type: not null, Producer: not null, IsGraphOutput: false } && value.Type.DataType != DataType.Undefined && !value.Type.Equals(known?.ImportedType));
+                || (inferred && value is { Type: not null, Producer: not null, IsGraphOutput: false } && value.Type.DataType != DataType.Undefined && (!value.Type.Equals(known?.ImportedType) || HasForeignOrigin(value)));
             if (!wanted) continue;
             infos.Add((WriteInfo(value, known?.Info, known?.ImportedType), known?.InfoPosition ?? int.MaxValue));
             written.Add(value.Name);
@@ -179,7 +184,7 @@ internal sealed class GraphExporter(OnnxGraph graph, bool keepOverridable, bool 
         foreach (Attribute attribute in node.Attributes) proto.Attribute.Add(AttributeCodec.Write(attribute, g => WriteGraph(g)));
         if (node.SourceNodes.Count > 0)
         {
-            proto.MetadataProps.Add(new StringStringEntryProto { Key = GraphImporter.SourceNodesKey, Value = SourceNodes.Write(node.SourceNodes) });
+            proto.MetadataProps.Add(NameList.Entry(GraphImporter.SourceNodesKey, node.SourceNodes));
         }
         _hasMetadata |= proto.MetadataProps.Count > 0;
         _hasOverload |= proto.Overload.Length > 0;

@@ -18,6 +18,9 @@ internal sealed class GraphImporter(string file, TensorReader readTensor, Cancel
     /// <summary>Metadata key of a node under which the names of the nodes it stands for travel.</summary>
     public const string SourceNodesKey = "trt.tools.source_nodes";
 
+    /// <summary>Metadata key of a value under which the names of the original tensors it equals travel.</summary>
+    public const string OriginKey = "trt.tools.origin";
+
     private readonly List<Graph> _scopes = [];
 
     public Graph ReadGraph(GraphProto proto, string where)
@@ -28,6 +31,7 @@ internal sealed class GraphImporter(string file, TensorReader readTensor, Cancel
         foreach (ValueInfoProto input in proto.Input)
         {
             Value value = graph.AddInput(input.Name, TypeCodec.Read(input.Type));
+            TakeOrigin(value, input);
             remainders[value] = new ValueRemainder { Input = input };
         }
         int position = 0;
@@ -48,7 +52,9 @@ internal sealed class GraphImporter(string file, TensorReader readTensor, Cancel
         List<(ValueInfoProto, int)> dangling = ReadValueInfo(proto.ValueInfo, graph, remainders);
         foreach (ValueInfoProto output in proto.Output)
         {
-            if (graph.Find(output.Name) is { Type: null } value) value.Type = TypeCodec.Read(output.Type);
+            if (graph.Find(output.Name) is not { } value) continue;
+            value.Type ??= TypeCodec.Read(output.Type);
+            TakeOrigin(value, output);
         }
         foreach ((Value value, ValueRemainder remainder) in remainders) value.Remainder = remainder;
         foreach (Value value in graph.Values)
@@ -114,18 +120,17 @@ internal sealed class GraphImporter(string file, TensorReader readTensor, Cancel
         if (proto.OpType.Length > 0) proto.ClearOpType();
         if (node.Domain.Length > 0) proto.ClearDomain();
         if (proto.Overload.Length > 0) proto.ClearOverload();
-        for (int i = 0; i < proto.MetadataProps.Count; i++)
-        {
-            if (proto.MetadataProps[i].Key != SourceNodesKey || SourceNodes.TryParse(proto.MetadataProps[i].Value) is not { } sources) continue;
-            node.SourceNodes = sources;
-            proto.MetadataProps.RemoveAt(i);
-            break;
-        }
+        node.SourceNodes = NameList.Take(proto.MetadataProps, SourceNodesKey) ?? [];
         if (proto.CalculateSize() > 0) node.Remainder = proto;
     }
 
     private Attribute ReadAttribute(AttributeProto proto, string subject) => AttributeCodec.Read(proto, subject,
         (tensor, where) => readTensor(tensor, where, true), graph => ReadGraph(graph, $"'{proto.Name}' of {subject}"));
+
+    private static void TakeOrigin(Value value, ValueInfoProto info)
+    {
+        if (NameList.Take(info.MetadataProps, OriginKey) is { } names) value.Origin = value.Origin.Join(new Origin(names));
+    }
 
     private Value? Resolve(string name)
     {
@@ -148,36 +153,8 @@ internal sealed class GraphImporter(string file, TensorReader readTensor, Cancel
             }
             remainders[value] = (remainders.GetValueOrDefault(value) ?? new ValueRemainder()) with { Info = infos[i], InfoPosition = i };
             value.Type ??= TypeCodec.Read(infos[i].Type);
+            TakeOrigin(value, infos[i]);
         }
         return dangling;
-    }
-}
-
-/// <summary>Names of source nodes as one text: a JSON array of strings.</summary>
-internal static class SourceNodes
-{
-    public static string[]? TryParse(string text)
-    {
-        try
-        {
-            using System.Text.Json.JsonDocument document = System.Text.Json.JsonDocument.Parse(text);
-            return document.RootElement.ValueKind == System.Text.Json.JsonValueKind.Array ? [.. document.RootElement.EnumerateArray().Select(e => e.GetString()!)] : null;
-        }
-        catch (Exception e) when (e is System.Text.Json.JsonException or InvalidOperationException)
-        {
-            return null;
-        }
-    }
-
-    public static string Write(IReadOnlyList<string> names)
-    {
-        using MemoryStream stream = new();
-        using (System.Text.Json.Utf8JsonWriter writer = new(stream, new System.Text.Json.JsonWriterOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
-        {
-            writer.WriteStartArray();
-            foreach (string name in names) writer.WriteStringValue(name);
-            writer.WriteEndArray();
-        }
-        return System.Text.Encoding.UTF8.GetString(stream.ToArray());
     }
 }

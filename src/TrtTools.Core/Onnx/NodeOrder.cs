@@ -81,8 +81,9 @@ internal static class NodeOrder
     {
         // Every node left waits for another that is left, so walking back must come round.
         List<int> path = [];
+        HashSet<int> visited = [];
         int at = Array.FindIndex(missing, m => m > 0);
-        while (!path.Contains(at))
+        while (visited.Add(at))
         {
             path.Add(at);
             at = Array.Find(needs[at], n => missing[n] > 0);

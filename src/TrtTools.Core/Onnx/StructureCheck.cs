@@ -63,7 +63,7 @@ internal sealed class StructureCheck
             foreach (string output in node.Output)
             {
                 if (output.Length == 0 || defined.TryAdd(output, "")) continue;
-                string first = defined[output] is { Length: > 0 } text ? text : Describe(nodes.First(n => n.Output.Contains(output)));
+                string first = defined[output] is { Length: > 0 } text ? text : _problems.Count < Shown ? Describe(nodes.First(n => n.Output.Contains(output))) : "a node";
                 _problems.Add($"'{output}' is defined twice in {where}, by {first} and by {Describe(node)}");
             }
         }

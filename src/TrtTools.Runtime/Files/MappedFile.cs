@@ -3,12 +3,17 @@ using System.IO.MemoryMappedFiles;
 namespace TrtTools.Files;
 
 /// <summary>A file mapped read-only. Slices keep it alive; the mapping goes when the last of them is collected or it is disposed.</summary>
-/// <remarks>On Linux the file may be replaced by rename while it is mapped: the mapping keeps the old content.</remarks>
+/// <remarks>On Linux the file may be replaced by rename while it is mapped: the mapping keeps the old content. A span over native memory keeps nothing
+/// alive, so a collected mapping stays for <see cref="GraceMilliseconds"/> more: whoever took a span just before has used it by then.</remarks>
 internal sealed unsafe class MappedFile : IDisposable
 {
     private readonly MemoryMappedFile? _file;
     private readonly MemoryMappedViewAccessor? _view;
     private byte* _base;
+    private Timer? _grace;
+
+    /// <summary>How long a mapping outlives its last reference.</summary>
+    internal static int GraceMilliseconds { get; set; } = 30_000;
 
     private MappedFile(string path, long length, MemoryMappedFile? file, MemoryMappedViewAccessor? view)
     {
@@ -60,10 +65,18 @@ internal sealed unsafe class MappedFile : IDisposable
 
     private bool _disposed;
 
+    // The pointer that was acquired keeps the handle from being released by its own finalizer.
+    ~MappedFile()
+    {
+        if (!_disposed && _view is not null) _grace = new Timer(static file => ((MappedFile)file!).Dispose(), this, GraceMilliseconds, Timeout.Infinite);
+    }
+
     public void Dispose()
     {
+        GC.SuppressFinalize(this);
         if (_disposed) return;
         _disposed = true;
+        _grace?.Dispose();
         if (_view is not null)
         {
             _view.SafeMemoryMappedViewHandle.ReleasePointer();

@@ -34,6 +34,21 @@ public sealed class ExportTests
     }
 
     [Fact]
+    public void Origins_travel_with_the_file()
+    {
+        using OnnxGraph graph = TestGraphs.Parse("x: Float32[2] -> y: Float32[2] { a: Float32[2] = Neg(x); y = Relu(a) }");
+        graph.Body.Find("a")!.Origin = new Origin(["conv.out", "bn: out"]);
+        graph.Body.Find("y")!.Origin = Origin.Of("old_y");
+        ModelProto model = Written(graph);
+        Assert.Equal(10, model.IrVersion);
+        using OnnxGraph back = OnnxFile.Parse(Google.Protobuf.MessageExtensions.ToByteArray(model), "back");
+        Assert.Equal(["conv.out", "bn: out"], back.Body.Find("a")!.Origin.TensorNames);
+        Assert.Equal(["old_y"], back.Body.Find("y")!.Origin.TensorNames);
+        Assert.Empty(back.Body.Find("x")!.Origin.TensorNames);
+        MessageComparison.Equal(model, Written(back), "again");
+    }
+
+    [Fact]
     public void Initializers_leave_the_inputs_with_a_warning_unless_kept()
     {
         using TestFolder folder = new();
