@@ -10,7 +10,19 @@
     CompatiblePSEditions = @('Core')
     FormatsToProcess     = @('TrtTools.Format.ps1xml')
     CmdletsToExport      = @(
+        'Build-Engine'
+        'Compare-EngineOutput'
+        'Export-CalibrationCache'
+        'Export-OnnxGraph'
+        'Get-EngineDevice'
+        'Get-EngineInfo'
+        'Get-EngineLayer'
+        'Import-CalibrationCache'
+        'Import-Engine'
         'Import-OnnxGraph'
+        'Invoke-Engine'
+        'Measure-Engine'
+        'Optimize-OnnxGraph'
     )
     FunctionsToExport    = @()
     VariablesToExport    = @()

@@ -1,0 +1,11 @@
+using System.Management.Automation;
+using TrtTools.Cuda;
+
+namespace TrtTools.Cmdlets;
+
+[Cmdlet(VerbsCommon.Get, "EngineDevice")]
+[OutputType(typeof(EngineDevice))]
+public sealed class GetEngineDeviceCommand : TrtCmdlet
+{
+    private protected override void ProcessItem() => WriteObject(Run((_, _) => DeviceProbe.List()), enumerateCollection: true);
+}

@@ -1,0 +1,12 @@
+using System.Management.Automation;
+using TrtTools.Engines;
+using TrtTools.Execution;
+
+namespace TrtTools.Cmdlets;
+
+[Cmdlet(VerbsCommon.Get, "EngineLayer", DefaultParameterSetName = "Engine")]
+[OutputType(typeof(EngineLayer))]
+public sealed class GetEngineLayerCommand : EngineCmdlet
+{
+    private protected override void ProcessEngine(Engine engine) => WriteObject(Run((_, _) => engine.Layers), enumerateCollection: true);
+}
