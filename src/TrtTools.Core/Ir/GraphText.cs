@@ -60,7 +60,7 @@ internal static class GraphText
         DataType.Float32 => TensorData.From<float>([.. values.Select(v => (float)v)], shape),
         DataType.Float64 => TensorData.From<double>(values, shape),
         DataType.Float16 => TensorData.From<Half>([.. values.Select(v => (Half)v)], shape),
-        DataType.BFloat16 => TensorData.FromBytes(type, shape, TensorData.From<ushort>([.. values.Select(ToBFloat16)]).Bytes.ToArray()),
+        DataType.BFloat16 => TensorData.FromBytes(type, shape, TensorData.Vector<ushort>([.. values.Select(ToBFloat16)]).Bytes.ToArray()),
         DataType.Int64 => TensorData.From<long>([.. values.Select(v => checked((long)v))], shape),
         DataType.Int32 => TensorData.From<int>([.. values.Select(v => checked((int)v))], shape),
         DataType.Int16 => TensorData.From<short>([.. values.Select(v => checked((short)v))], shape),

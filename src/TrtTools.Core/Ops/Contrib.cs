@@ -15,7 +15,9 @@ internal static class Contrib
         .. Named(ComputeForm.Pointwise, QuantizeLinear, "QuantizeLinear"),
         .. Named(ComputeForm.Pointwise, DequantizeLinear, "DequantizeLinear"),
         .. Named(ComputeForm.Pointwise, null, "BiasAdd", "BiasSplitGelu", "BiasDropout", "ComplexMul", "ComplexMulConj", "IsAllFinite", "MulInteger", "QLinearWhere", "QuantizeBFP", "DequantizeBFP"),
-        .. Named(ComputeForm.Composite, Same, "SkipLayerNormalization", "SkipSimplifiedLayerNormalization", "SimplifiedLayerNormalization", "GroupNorm", "SkipGroupNorm", "BiasSoftmax", "QLinearSoftmax", "RotaryEmbedding"),
+        .. Named(ComputeForm.Composite, Same, "SkipLayerNormalization", "SkipSimplifiedLayerNormalization", "GroupNorm", "SkipGroupNorm", "BiasSoftmax", "QLinearSoftmax", "RotaryEmbedding"),
+        // ONNX Runtime keeps this one in the standard domain, where the standard knows it as RMSNormalization.
+        new OperatorDefinition("SimplifiedLayerNormalization", "1", ComputeForm.Composite, "2", "1-2", "axis:int=-1 epsilon:float=1e-05 stash_type:int=1").Shape(Same),
         .. Named(ComputeForm.Composite, null, "Attention", "MultiHeadAttention", "GroupQueryAttention", "PackedAttention", "PackedMultiHeadAttention", "PagedAttention", "SparseAttention",
             "DecoderAttention", "DecoderMaskedMultiHeadAttention", "DecoderMaskedSelfAttention", "LongformerAttention", "QAttention", "QOrderedAttention", "QOrderedLongformerAttention",
             "EmbedLayerNormalization", "QEmbedLayerNormalization", "MoE", "QMoE", "GatedRelativePositionBias", "RelativePositionBias", "RemovePadding", "RestorePadding", "QOrderedLayerNormalization", "QOrderedGelu"),

@@ -1,4 +1,5 @@
 using TrtTools.Ir;
+using TrtTools.Ops;
 using TrtTools.Tensors;
 
 namespace TrtTools.Shapes;
@@ -19,6 +20,24 @@ internal static class ShapeInference
         return walk.Result();
     }
 }
+
+/// <summary>Inference inside function bodies, call by call; the graph's own types stay as they are.</summary>
+internal sealed class CallInference(OnnxGraph graph)
+{
+    private readonly CallKey _keys = new();
+
+    /// <param name="function">The function.</param>
+    /// <param name="call">The node that calls it.</param>
+    /// <param name="around">Types of the body that the call stands in, where they differ from the values' own.</param>
+    public CalledBody Infer(Function function, OperatorView call, IReadOnlyDictionary<Value, TensorType>? around = null) =>
+        new ShapeWalk(graph, null, _keys).InferCall(function, call, around);
+}
+
+/// <summary>What inference found of a function's body for one call.</summary>
+/// <param name="Types">Types of the body's values.</param>
+/// <param name="Bindings">The attributes the call gives.</param>
+/// <param name="Key">The same for calls that can't differ.</param>
+internal sealed record CalledBody(IReadOnlyDictionary<Value, TensorType> Types, AttributeBindings Bindings, string Key);
 
 /// <summary>What inference found beside types.</summary>
 /// <param name="Contents">Elements of integer and Boolean tensors (and of floats with integral values), row-major in the value's own shape;

@@ -19,15 +19,16 @@ internal sealed class ShapeWalk
     private readonly Dictionary<Value, TensorType?> _bodyTypes = [];
     private readonly Dictionary<string, long> _symbols = new(StringComparer.Ordinal);
     private readonly Dictionary<string, KnownValue[]> _calls = new(StringComparer.Ordinal);
-    private readonly CallKey _callKey = new();
+    private readonly CallKey _callKey;
     private readonly HashSet<Function> _running = [];
     private readonly List<string> _contradictions = [];
     private readonly HashSet<string> _said = new(StringComparer.Ordinal);
     private long _visitsLeft;
     private int _depth;
 
-    public ShapeWalk(OnnxGraph graph, IReadOnlyDictionary<string, long[]>? inputShapes)
+    public ShapeWalk(OnnxGraph graph, IReadOnlyDictionary<string, long[]>? inputShapes, CallKey? keys = null)
     {
+        _callKey = keys ?? new CallKey();
         _graph = graph;
         _inputShapes = inputShapes;
         _visitsLeft = LeastVisits + ((long)VisitsPerNode * (graph.Body.NodeCount + graph.FunctionTable.Values.Sum(f => f.Body.NodeCount)));
@@ -58,6 +59,18 @@ internal sealed class ShapeWalk
         {
             if (type is not null && type.DataType != DataType.Undefined) value.Type = type;
         }
+    }
+
+    /// <summary>Infers one function's body for one call.</summary>
+    public CalledBody InferCall(Function function, OperatorView call, IReadOnlyDictionary<Value, TensorType>? around)
+    {
+        TensorType? Around(Value value) => around is not null && around.TryGetValue(value, out TensorType? type) ? type : TypeOf(value);
+        KnownValue[] inputs = [.. function.Body.Inputs.Select((_, i) => call.Node.Input(i) is { } value ? new KnownValue(Around(value), ContentOf(value)) : KnownValue.Nothing)];
+        AttributeBindings bindings = new(function, call);
+        string key = _callKey.Of(function, inputs, bindings);
+        _running.Add(function);
+        VisitFunction(function, inputs, bindings);
+        return new CalledBody(_types, bindings, key);
     }
 
     internal sealed record Frame(IReadOnlyDictionary<string, long> Opset, AttributeBindings? Bindings);
