@@ -2,6 +2,7 @@ using TrtTools.Audit;
 using TrtTools.Ir;
 using TrtTools.Onnx;
 using TrtTools.Ops;
+using TrtTools.Ort;
 using TrtTools.Tensors;
 
 namespace TrtTools.Tests.Audit;
@@ -114,5 +115,44 @@ public sealed class OperatorAuditTests
             Assert.NotEmpty(rules);
             foreach (string attribute in rules.SelectMany(r => r.Attributes.Keys)) Assert.Contains(definition.Attributes, a => a.Name == attribute);
         }
+    }
+
+    // Operators of one input that any Float32 tensor of rank 4 suits.
+    public static TheoryData<string, int> UnaryVersions
+    {
+        get
+        {
+            TheoryData<string, int> cases = [];
+            foreach (OperatorDefinition definition in OperatorCatalog.All.Where(d => d.Domain.Length == 0 && d.Form is ComputeForm.Pointwise or ComputeForm.Random or ComputeForm.Composite))
+            {
+                if (definition.Is(OperatorTraits.Removed) || definition.Elements is ElementClass.Integer or ElementClass.Bool || definition.OpType is "Cast" or "BitCast" or "CastLike" or "Multinomial" or "Det") continue;
+                foreach (int version in definition.Versions.Where(v => definition.InputsAt(v).Min == 1 && v >= 7)) cases.Add(definition.OpType, version);
+            }
+            return cases;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(UnaryVersions))]
+    public void The_rules_for_the_cpu_are_those_of_the_runtime(string opType, int version)
+    {
+        Graph body = new("g");
+        Value x = body.AddInput("x", new TensorType(DataType.Float32, new SymbolicShape(1, 3, 8, 8)));
+        int outputs = OperatorCatalog.Find("", opType)!.OutputsAt(version).Min;
+        Node node = body.AddNode(opType, [x], [.. Enumerable.Range(0, outputs).Select(i => $"y{i}")]);
+        if (opType == "GroupNormalization") node.Attributes.Set(TrtTools.Ir.Attribute.Int("num_groups", 1));
+        foreach (Value? output in node.Outputs) body.AddOutput(output!);
+        using OnnxGraph graph = new(body, opType, null, 10, [new("", version)]);
+        bool supported = Assert.Single(OperatorAudit.Check(graph, SupportTarget.Cpu, true)).Supported;
+        bool loads = true;
+        try
+        {
+            OrtSession.Create(OnnxFile.Serialize(graph), new OrtOptions()).Dispose();
+        }
+        catch (TrtToolsException)
+        {
+            loads = false;
+        }
+        Assert.Equal(loads, supported);
     }
 }

@@ -22,7 +22,7 @@ public sealed class ShapeInferenceTests
     [InlineData("x: Float32[1,4,10] -> y { k = Float32[8,2,3] ones; y = Conv{group=2, dilations=[2]}(x, k) }", "Float32[1,8,6]")]
     [InlineData("x: Float32[1,3,7,7] -> y { k = Float32[8,3,3,3] ones; y = Conv{auto_pad=\"SAME_UPPER\", strides=[2,2]}(x, k) }", "Float32[1,8,4,4]")]
     [InlineData("x: Float32[1,3,7,7] -> y { y = MaxPool{kernel_shape=[2,2], strides=[2,2], ceil_mode=1}(x) }", "Float32[1,3,4,4]")]
-    [InlineData("x: Float32[1,3,5] -> y { y = MaxPool{kernel_shape=[1], strides=[3], pads=[0,2], ceil_mode=1}(x) }", "Float32[1,3,2]")]
+    [InlineData("x: Float32[1,3,5] -> y { y = MaxPool{kernel_shape=[3], strides=[3], pads=[0,2], ceil_mode=1}(x) }", "Float32[1,3,2]")]
     [InlineData("x: Float32[b,3,h,w] -> y { y = GlobalAveragePool(x) }", "Float32[b,3,1,1]")]
     [InlineData("x: Float32[b,4,h,h] -> y { k = Float32[4,3,2,2] ones; y = ConvTranspose{strides=[2,2], group=2}(x, k) }", "Float32[b,6,2*h,2*h]")]
     [InlineData("x: Float32[b,4,5,5] -> y { k = Float32[4,3,3,3] ones; y = ConvTranspose{strides=[2,2], output_padding=[1,1], pads=[1,1,1,1]}(x, k) }", "Float32[b,3,10,10]")]
