@@ -1,3 +1,4 @@
+using TrtTools.Audit;
 using TrtTools.Cuda;
 using TrtTools.Engines;
 using TrtTools.Ir;
@@ -32,6 +33,10 @@ internal sealed class BuildContext(OnnxGraph source, BuildOptions options, Repor
 
     public string CalibrationHash { get; set; } = "";
 
+    public IReadOnlyDictionary<string, TensorFormat> InputFormats { get; private set; } = new Dictionary<string, TensorFormat>();
+
+    public IReadOnlyDictionary<string, TensorFormat> OutputFormats { get; private set; } = new Dictionary<string, TensorFormat>();
+
     /// <summary>The graph in the form that runs.</summary>
     public CanonicalForm? Form { get; set; }
 
@@ -45,7 +50,7 @@ internal sealed class BuildContext(OnnxGraph source, BuildOptions options, Repor
     /// <summary>Session settings of the host step.</summary>
     public Dictionary<string, string> Settings { get; } = new(StringComparer.Ordinal)
     {
-        [Ort.OnnxRuntimeHost.OptimizationSetting] = "full", [Ort.OnnxRuntimeHost.ThreadsSetting] = "0", [Ort.OnnxRuntimeHost.SpinningSetting] = "1",
+        [Ort.OnnxRuntimeHost.OptimizationSetting] = "full", [Ort.OnnxRuntimeHost.ThreadsSetting] = "0", [Ort.OnnxRuntimeHost.SpinningSetting] = "0",
     };
 
     public void Warn(string message)
@@ -76,7 +81,10 @@ internal sealed class BuildContext(OnnxGraph source, BuildOptions options, Repor
     public void CheckOptions()
     {
         ShapeOptions.CheckInputShape(Source, Options);
-        Profiles = ShapeOptions.Profiles(Source, Options);
+        InputFormats = TensorFormat.ReadAll(Source, Options.InputFormat, isInput: true);
+        OutputFormats = TensorFormat.ReadAll(Source, Options.OutputFormat, isInput: false);
+        Profiles = [.. ShapeOptions.Profiles(Source, Options).Select(p => InputFormats.TryGetValue(p.Input, out TensorFormat? format)
+            ? p with { Min = format.ToEngine(p.Min), Opt = format.ToEngine(p.Opt), Max = format.ToEngine(p.Max) } : p)];
         if (Options.OptimizationLevel is < 0 or > 5)
             throw new TrtToolsException(ErrorCode.OptionInvalid, "OptimizationLevel", $"it is {Options.OptimizationLevel}", "0 to 5", "Give a number in this range");
         foreach (GraphTensor output in Source.Outputs)
@@ -89,6 +97,17 @@ internal sealed class BuildContext(OnnxGraph source, BuildOptions options, Repor
         if (Options.TacticLockPath is not null) Report.Verbose("TacticLockPath does not apply to the CPU: no tactics are chosen.");
         if (Options.WorkspaceLimit > 0) Report.Verbose("WorkspaceLimit does not apply to the CPU.");
         if (Options.DeviceId != 0) Report.Verbose("DeviceId does not apply to the CPU.");
+    }
+
+    /// <summary>Names every operator that the CPU does not run, in one error.</summary>
+    public void CheckOperators()
+    {
+        List<OperatorSupport> missing = [.. OperatorAudit.Check(Source, SupportTarget.Cpu, detailed: false).Where(o => !o.Supported)];
+        if (missing.Count == 0) return;
+        string Name(OperatorSupport o) => o.Domain == "ai.onnx" ? o.Operator : $"{o.Domain}::{o.Operator}";
+        throw new TrtToolsException(ErrorCode.UnsupportedOperator, this.Name,
+            $"the CPU does not run {string.Join(", ", missing.Select(Name).Distinct(StringComparer.Ordinal))}: " + string.Join("; ", missing.Select(o => $"{Name(o)} (node '{o.NodeName}'{(o.Count > 1 ? $" and {o.Count - 1} more" : "")}): {o.Reason.TrimEnd('.')}")), "",
+            string.Join(". ", missing.Where(o => o.Suggestion.Length > 0).Select(o => $"{Name(o)}: {o.Suggestion.TrimEnd('.')}").Distinct(StringComparer.Ordinal).Append("Test-OperatorSupport -Target Cpu lists them")));
     }
 
     public IReadOnlyList<string> Describe() =>

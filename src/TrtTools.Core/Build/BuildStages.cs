@@ -51,6 +51,6 @@ internal static class BuildStages
     public static void Canonicalize(BuildContext context)
     {
         context.Begin("laying out", 0.7);
-        context.Form = CanonicalForm.Of(context.Graph);
+        context.Form = CanonicalForm.Of(context.Graph, context.InputFormats, context.OutputFormats);
     }
 }

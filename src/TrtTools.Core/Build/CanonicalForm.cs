@@ -21,16 +21,24 @@ internal sealed class CanonicalForm
     private readonly Graph _main = new("engine");
     private int _values, _nodes;
 
-    private CanonicalForm(OnnxGraph source) => _source = source;
+    private readonly IReadOnlyDictionary<string, TensorFormat> _inputFormats, _outputFormats;
 
-    /// <summary>What each numbered node was called, and the original nodes it stands for.</summary>
+    private CanonicalForm(OnnxGraph source, IReadOnlyDictionary<string, TensorFormat> inputFormats, IReadOnlyDictionary<string, TensorFormat> outputFormats)
+    {
+        _source = source;
+        _inputFormats = inputFormats;
+        _outputFormats = outputFormats;
+    }
+
+    /// <summary>The node that each numbered node was, with the original nodes it stands for; conversions of inputs and outputs were none.</summary>
     public Dictionary<string, Node> Originals { get; } = new(StringComparer.Ordinal);
 
     public OnnxGraph Graph { get; private set; } = null!;
 
-    public static CanonicalForm Of(OnnxGraph source)
+    /// <param name="inputFormats">What the engine takes instead of the model's own.</param>
+    public static CanonicalForm Of(OnnxGraph source, IReadOnlyDictionary<string, TensorFormat>? inputFormats = null, IReadOnlyDictionary<string, TensorFormat>? outputFormats = null)
     {
-        CanonicalForm form = new(source);
+        CanonicalForm form = new(source, inputFormats ?? new Dictionary<string, TensorFormat>(), outputFormats ?? new Dictionary<string, TensorFormat>());
         form.Run();
         return form;
     }
@@ -40,7 +48,12 @@ internal sealed class CanonicalForm
         Graph body = _source.Body;
         foreach (Value value in body.Inputs.Concat(body.Outputs)) _reserved.Add(value.Name);
         Graph copy = _main;
-        foreach (Value input in body.Inputs) _map[input] = copy.AddInput(input.Name, input.Type);
+        foreach (Value input in body.Inputs)
+        {
+            TensorFormat? format = _inputFormats.GetValueOrDefault(input.Name);
+            _map[input] = copy.AddInput(input.Name, format is null || input.Type is null ? input.Type : format.ToEngine(input.Type));
+        }
+        foreach (Value input in body.Inputs.Where(i => _inputFormats.ContainsKey(i.Name))) _map[input] = ConvertInput(_map[input], input.Type!, _inputFormats[input.Name]);
         Fill(body, copy, isMain: true);
         foreach (Value output in body.Outputs) copy.AddOutput(Output(output, copy));
         // Every feature the compiler knows is in IR 10; a newer model keeps its own.
@@ -51,9 +64,38 @@ internal sealed class CanonicalForm
         }
     }
 
+    private Value ConvertInput(Value given, TensorType own, TensorFormat format)
+    {
+        Value value = given;
+        // Bytes are moved before they become floats: four times less to move.
+        if (format.ChannelsLast) value = Append("Transpose", value, NextValue(), own with { DataType = given.Type!.DataType }, Attribute.Ints("perm", TensorFormat.ToChannelsSecond(own.Shape!.Rank)));
+        if (given.Type!.DataType != own.DataType) value = Append("Cast", value, NextValue(), own, Attribute.Int("to", (long)own.DataType));
+        return value;
+    }
+
+    private Value ConvertOutput(Value own, string name, TensorFormat format)
+    {
+        TensorType type = own.Type ?? new TensorType(DataType.Undefined, null), wanted = format.ToEngine(type);
+        Value value = own;
+        if (wanted.DataType != type.DataType) value = Append("Cast", value, format.ChannelsLast ? NextValue() : name, type with { DataType = wanted.DataType }, Attribute.Int("to", (long)wanted.DataType));
+        return format.ChannelsLast ? Append("Transpose", value, name, wanted, Attribute.Ints("perm", TensorFormat.ToChannelsLast(type.Shape!.Rank))) : value;
+    }
+
+    private Value Append(string opType, Value input, string output, TensorType type, Attribute attribute)
+    {
+        Node node = _main.AddNode(opType, [input], [output]);
+        node.Name = string.Create(CultureInfo.InvariantCulture, $"n{_nodes++}");
+        node.Attributes.Set(attribute);
+        node.Outputs[0]!.Type = type;
+        _domains.Add("");
+        return node.Outputs[0]!;
+    }
+
     /// <summary>An output that is a constant carries the output's name, not a number; one that nodes read too is held twice.</summary>
     private Value Output(Value output, Graph copy)
     {
+        if (_outputFormats.TryGetValue(output.Name, out TensorFormat? format))
+            return copy.Find(output.Name) ?? ConvertOutput(_map.TryGetValue(output, out Value? own) ? own : Constant(output), output.Name, format);
         if (_map.TryGetValue(output, out Value? made) && (output.Data is null || string.Equals(made.Name, output.Name, StringComparison.Ordinal))) return made;
         return copy.Find(output.Name) ?? copy.AddInitializer(output.Name, Bare(output.Data ?? throw new InvalidOperationException($"'{output.Name}' is read before it is computed.")));
     }
@@ -77,7 +119,7 @@ internal sealed class CanonicalForm
     {
         List<Value?> inputs = [.. node.Inputs.Select(i => i is null ? null : _map.TryGetValue(i, out Value? made) ? made : Constant(i))];
         while (inputs.Count > 0 && inputs[^1] is null) inputs.RemoveAt(inputs.Count - 1);
-        List<string?> outputs = [.. node.Outputs.Select(o => o is null || !o.HasUses ? null : isMain && o.IsGraphOutput ? o.Name : NextValue())];
+        List<string?> outputs = [.. node.Outputs.Select(o => o is null || !o.HasUses ? null : isMain && o.IsGraphOutput && !_outputFormats.ContainsKey(o.Name) ? o.Name : NextValue())];
         while (outputs.Count > 1 && outputs[^1] is null) outputs.RemoveAt(outputs.Count - 1);
         Node twin = to.AddNode(node.OpType, inputs, outputs, node.Domain);
         twin.Overload = node.Overload;

@@ -15,6 +15,7 @@ public static class EngineBuilder
         BuildContext context = new(graph, options, report, stop);
         context.ChooseDevice();
         context.CheckOptions();
+        context.CheckOperators();
         BuildStages.Identify(context);
         BuildStages.Simplify(context);
         BuildStages.Canonicalize(context);
@@ -27,6 +28,7 @@ public static class EngineBuilder
         BuildContext context = new(graph, options, Report.None, CancellationToken.None);
         context.ChooseDevice();
         context.CheckOptions();
+        context.CheckOperators();
         return context.Describe();
     }
 }

@@ -43,19 +43,30 @@ internal sealed partial class LayerList
     {
         List<Value> values = [.. node.Outputs.Where(o => o is not null).Select(o => _form.Graph.Body.Find(o!.Name)).OfType<Value>().Where(v => v.Producer is not null)];
         if (values.Count > 0) return values;
+        if (ByName(node) is not { } value) return [];
+        // A Conv that adds a residual, or applies an activation, carries the name of the Conv alone.
+        if (HasSum(node) && Follow(value, "Add") is { } sum) value = sum;
+        if (node.Attributes.String("activation", "") is { Length: > 0 } activation && Follow(value, activation) is { } activated) value = activated;
+        return [value];
+    }
+
+    private static Value? Follow(Value value, string opType) => value.Uses is [{ } use] && use.Node.Is(opType) ? use.Node.Output() : null;
+
+    private Value? ByName(Node node)
+    {
         foreach (string text in node.Outputs.Select(o => o?.Name ?? "").Prepend(node.Name))
         {
             foreach (Match match in Numbered().Matches(text))
             {
                 string name = match.Groups[1].Value;
                 Value? value = name[0] == 'v' ? _form.Graph.Body.Find(name) : _form.Graph.Body.Nodes.FirstOrDefault(n => string.Equals(n.Name, name, StringComparison.Ordinal))?.Outputs.FirstOrDefault(o => o is not null);
-                if (value?.Producer is not null) return [value];
+                if (value?.Producer is not null) return value;
             }
             // An output keeps its own name in the front of those made of it.
             Value? output = _form.Graph.Body.Outputs.Where(o => o.Producer is not null && text.StartsWith(o.Name, StringComparison.Ordinal)).MaxBy(o => o.Name.Length);
-            if (output is not null) return [output];
+            if (output is not null) return output;
         }
-        return [];
+        return null;
     }
 
     private Layer Describe(Node node)
@@ -89,22 +100,24 @@ internal sealed partial class LayerList
 
     private IEnumerable<string> Originals(Node node)
     {
-        Node original = _form.Originals[node.Name];
+        if (!_form.Originals.TryGetValue(node.Name, out Node? original)) return [];
         return original.SourceNodes.Count > 0 ? original.SourceNodes : [original.DisplayName];
     }
 
     private string DisplayName(Node node, List<Node> sources)
     {
-        string name = sources.Count > 0 ? _form.Originals[sources[^1].Name].DisplayName : IsReorder(node) ? $"{Kind(node)} {TraceName(node)}" : node.DisplayName;
+        string name = sources.Count > 0 ? OriginalName(sources[^1]) : IsReorder(node) ? $"{Kind(node)} {TraceName(node)}" : node.DisplayName;
         string unique = name;
         for (int i = 2; !_names.Add(unique); i++) unique = string.Create(CultureInfo.InvariantCulture, $"{name} ({i})");
         return unique;
     }
 
+    private string OriginalName(Node node) => _form.Originals.TryGetValue(node.Name, out Node? original) ? original.DisplayName : $"{node.OpType} of '{(node.Inputs[0]!.IsGraphInput ? node.Inputs[0] : node.Outputs[0])!.Name}'";
+
     private string TraceName(Node reorder)
     {
         List<Value> values = Computes(reorder);
-        return values.Count > 0 ? _form.Originals[values[0].Producer!.Name].DisplayName : reorder.Inputs.OfType<Value>().FirstOrDefault()?.Name ?? reorder.Name;
+        return values.Count > 0 ? OriginalName(values[0].Producer!) : reorder.Inputs.OfType<Value>().FirstOrDefault()?.Name ?? reorder.Name;
     }
 
     private static bool IsReorder(Node node) => node.OpType is "ReorderInput" or "ReorderOutput";
@@ -116,9 +129,10 @@ internal sealed partial class LayerList
             "FusedConv" => "Conv", "FusedGemm" => "Gemm", "FusedMatMul" => "MatMul", "ReorderInput" or "ReorderOutput" => "Reorder", _ => node.OpType,
         };
         string activation = node.Attributes.String("activation", "");
-        bool sum = node.OpType is "FusedConv" && node.Input(3) is not null || node.Domain.Contains("nchwc", StringComparison.Ordinal) && node.OpType == "Conv" && node.Input(3) is not null;
-        return kind + (sum ? " + Add" : "") + (activation.Length > 0 ? $" + {activation}" : "");
+        return kind + (HasSum(node) ? " + Add" : "") + (activation.Length > 0 ? $" + {activation}" : "");
     }
+
+    private static bool HasSum(Node node) => node.Input(3) is not null && (node.OpType is "FusedConv" || node.OpType is "Conv" && node.Domain.Contains("nchwc", StringComparison.Ordinal));
 
     private string Precision(Node node)
     {
@@ -130,7 +144,9 @@ internal sealed partial class LayerList
         };
     }
 
-    private TensorType? TypeOf(Value value) => value.Type ?? _form.Graph.Body.Find(value.Name)?.Type;
+    /// <summary>The type as stated, or that of the value of ours which the producer computes: blocked layouts have the shape of what they hold.</summary>
+    private TensorType? TypeOf(Value value) => value.Type ?? _form.Graph.Body.Find(value.Name)?.Type
+        ?? (value.Producer is { } producer && (_computes.GetValueOrDefault(producer) is [{ } one, ..] ? one : ByName(producer)) is { } mapped ? mapped.Type : null);
 
     private string TypeText(Value value) => TypeOf(value)?.ToString() ?? "?";
 }
