@@ -1,6 +1,7 @@
 using TrtTools.Ir;
 using TrtTools.Onnx;
 using TrtTools.Tensors;
+using static System.FormattableString;
 
 namespace TrtTools.Audit;
 
@@ -65,7 +66,7 @@ internal static class DeclarationLint
         }
         if (CountNotFinite(data) is > 0 and long count)
         {
-            log.Warning("WeightNotFinite", value.UseList.Count > 0 ? value.UseList[0].Node.DisplayName : "", $"Initializer '{value.Name}'{body.Where} holds {count:N0} NaN or infinite element(s)", "Check the training, or the conversion to a smaller type");
+            log.Warning("WeightNotFinite", value.UseList.Count > 0 ? value.UseList[0].Node.DisplayName : "", Invariant($"Initializer '{value.Name}'{body.Where} holds {count:N0} NaN or infinite element(s)"), "Check the training, or the conversion to a smaller type");
         }
     }
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using TrtTools.Files;
 using TrtTools.Onnx.Proto;
 using TrtTools.Tensors;
+using static System.FormattableString;
 
 namespace TrtTools.Onnx;
 
@@ -25,11 +26,11 @@ internal sealed class ExternalDataReader(string? modelPath)
         string location = Entry(proto, "location") ?? throw Invalid(subject, "its external data names no file", "An entry 'location'", Malformed.CheckExporter);
         long offset = Number(proto, "offset", subject) ?? 0;
         long length = Number(proto, "length", subject) ?? expected;
-        if (length != expected) throw Invalid(subject, $"{type}[{string.Join(',', shape)}] takes {expected:N0} bytes, but its external data has {length:N0}", "As many bytes as type and shape need", Malformed.CheckExporter);
+        if (length != expected) throw Invalid(subject, Invariant($"{type}[{string.Join(',', shape)}] takes {expected:N0} bytes, but its external data has {length:N0}"), "As many bytes as type and shape need", Malformed.CheckExporter);
         MappedFile file = Open(location, subject);
         if (offset > file.Length - length)
         {
-            throw Invalid(subject, $"its {length:N0} bytes from {offset:N0} on reach past the end of '{file.Path}' ({file.Length:N0} bytes)", "A whole data file", "It is truncated or belongs to another model: copy or download it again");
+            throw Invalid(subject, Invariant($"its {length:N0} bytes from {offset:N0} on reach past the end of '{file.Path}' ({file.Length:N0} bytes)"), "A whole data file", "It is truncated or belongs to another model: copy or download it again");
         }
         if (!keepName) proto.ClearName();
         proto.ExternalData.Clear();

@@ -29,7 +29,9 @@ internal sealed class GraphExporter(OnnxGraph graph, bool keepOverridable, bool 
         ModelProto model = (graph.Remainder as ModelProto)?.Clone() ?? new ModelProto();
         if (graph.Producer.Length > 0) model.ProducerName = graph.Producer;
         WriteMetadata(model.MetadataProps);
-        WriteOpset(model.OpsetImport, graph.OpsetImports);
+        SortedDictionary<string, long> opset = new(graph.OpsetImports, StringComparer.Ordinal);
+        if (graph.FunctionTable.Keys.Any(k => k.Domain == OnnxGraph.FusionDomain)) opset.TryAdd(OnnxGraph.FusionDomain, 1);
+        WriteOpset(model.OpsetImport, opset);
         model.Graph = WriteGraph(graph.Body, isMain: true);
         foreach (Function function in graph.FunctionTable.Values) model.Functions.Add(WriteFunction(function));
         bool freeInitializers = model.Graph.Initializer.Count + model.Graph.SparseInitializer.Count > 0

@@ -3,6 +3,7 @@ using TrtTools.Files;
 using TrtTools.Ir;
 using TrtTools.Onnx.Proto;
 using TrtTools.Tensors;
+using static System.FormattableString;
 
 namespace TrtTools.Onnx;
 
@@ -58,8 +59,8 @@ internal static class ModelExport
         return expanded;
     }
 
-    private static TrtToolsException TooLarge(string path, long size) => new(ErrorCode.OptionInvalid, path, $"the model would take {size:N0} bytes",
-        $"A protobuf file holds at most {ModelWriter.Limit:N0}", "Export with -ExternalData, which stores the weights in a second file");
+    private static TrtToolsException TooLarge(string path, long size) => new(ErrorCode.OptionInvalid, path, Invariant($"the model would take {size:N0} bytes"),
+        Invariant($"A protobuf file holds at most {ModelWriter.Limit:N0}"), "Export with -ExternalData, which stores the weights in a second file");
 
     /// <summary>Copies weights a chunk at a time, with progress and cancellation.</summary>
     private sealed class Copier(Report report, string name, long total, CancellationToken stop)

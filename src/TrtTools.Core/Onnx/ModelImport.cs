@@ -2,6 +2,7 @@ using Google.Protobuf;
 using TrtTools.Files;
 using TrtTools.Ir;
 using TrtTools.Onnx.Proto;
+using static System.FormattableString;
 
 namespace TrtTools.Onnx;
 
@@ -12,7 +13,7 @@ internal static class ModelImport
     {
         string full = Path.GetFullPath(path);
         MappedFile file = Open(full);
-        report.Verbose($"Importing {full} ({file.Length:N0} bytes)");
+        report.Verbose(Invariant($"Importing {full} ({file.Length:N0} bytes)"));
         ModelFormat.Check(file, full);
         ModelReader reader = new(file, full);
         ModelProto model = reader.Read();

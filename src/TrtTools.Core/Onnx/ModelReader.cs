@@ -2,6 +2,7 @@ using Google.Protobuf;
 using TrtTools.Files;
 using TrtTools.Onnx.Proto;
 using TrtTools.Tensors;
+using static System.FormattableString;
 
 namespace TrtTools.Onnx;
 
@@ -52,7 +53,7 @@ internal sealed class ModelReader(MappedFile file, string subject)
         DataType type = (DataType)proto.DataType;
         long[] shape = [.. proto.Dims];
         long expected = type.ByteCount(TensorCodec.CheckShape(type, shape, proto.DataType, where));
-        if (raw.Length != expected || type == DataType.String) throw TensorCodec.WrongLength(where, type, shape, expected, $"{raw.Length:N0} bytes of raw data");
+        if (raw.Length != expected || type == DataType.String) throw TensorCodec.WrongLength(where, type, shape, expected, Invariant($"{raw.Length:N0} bytes of raw data"));
         if (!keepName) proto.ClearName();
         return TensorData.FromFile(type, shape, file, raw.Offset, raw.Length, TensorCodec.Strip(proto, type, TensorForm.Raw));
     }
@@ -160,7 +161,7 @@ internal sealed class ModelReader(MappedFile file, string subject)
         if (start == end) return;
         if (end - start > int.MaxValue)
         {
-            throw Malformed.Model(subject, $"the field at byte {start:N0} has {end - start:N0} bytes", "Only tensors' raw data may be over 2 GB", "Store the model's weights as initializers with raw data");
+            throw Malformed.Model(subject, Invariant($"the field at byte {start:N0} has {end - start:N0} bytes"), "Only tensors' raw data may be over 2 GB", "Store the model's weights as initializers with raw data");
         }
         Parse(() => target.MergeFrom(file.Span(start, (int)(end - start))), subject);
     }

@@ -1,6 +1,7 @@
 using Google.Protobuf;
 using TrtTools.Onnx.Proto;
 using TrtTools.Tensors;
+using static System.FormattableString;
 
 namespace TrtTools.Onnx;
 
@@ -15,7 +16,7 @@ internal static class ModelWriter
     public const long Limit = int.MaxValue;
 
     public static TrtToolsException TooLarge(string subject, long byteCount) => new(ErrorCode.OptionInvalid, subject,
-        $"it takes {byteCount:N0} bytes", $"A protobuf message holds at most {Limit:N0}", "Use a model with smaller weights, or one whose weights lie in external data");
+        Invariant($"it takes {byteCount:N0} bytes"), Invariant($"A protobuf message holds at most {Limit:N0}"), "Use a model with smaller weights, or one whose weights lie in external data");
 
     public static long Size(ModelProto model, Dictionary<TensorProto, TensorData> deferred)
     {

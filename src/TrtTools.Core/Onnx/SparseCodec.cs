@@ -1,5 +1,6 @@
 using TrtTools.Onnx.Proto;
 using TrtTools.Tensors;
+using static System.FormattableString;
 
 namespace TrtTools.Onnx;
 
@@ -15,7 +16,7 @@ internal static class SparseCodec
         long count = TensorCodec.CheckShape(values.Type, shape, sparse.Values.DataType, subject);
         int size = values.Type.BitSize() / 8;
         if (size == 0) throw Malformed.Model(subject, $"its elements are {values.Type}", "Sparse tensors hold numbers of 8 bits or more");
-        if (count * size > Array.MaxLength) throw Malformed.Model(subject, $"{values.Type}[{string.Join(',', shape)}] takes {count * size:N0} bytes", "Sparse tensors of at most 2 GB");
+        if (count * size > Array.MaxLength) throw Malformed.Model(subject, Invariant($"{values.Type}[{string.Join(',', shape)}] takes {count * size:N0} bytes"), "Sparse tensors of at most 2 GB");
         if (indices.Type != DataType.Int64) throw Malformed.Model(subject, $"its indices are {indices.Type}", "Indices of type Int64");
         bool linear = indices.Rank == 1;
         if (values.Rank != 1 || indices.ElementCount != values.ElementCount * (linear ? 1 : shape.Length))

@@ -3,6 +3,7 @@ using Google.Protobuf;
 using Google.Protobuf.Collections;
 using TrtTools.Onnx.Proto;
 using TrtTools.Tensors;
+using static System.FormattableString;
 
 namespace TrtTools.Onnx;
 
@@ -23,14 +24,14 @@ internal static class TensorCodec
         long expected = type.ByteCount(count);
         if (proto.HasRawData)
         {
-            if (proto.RawData.Length != expected) throw WrongLength(subject, type, shape, expected, $"{proto.RawData.Length:N0} bytes of raw data");
+            if (proto.RawData.Length != expected) throw WrongLength(subject, type, shape, expected, Invariant($"{proto.RawData.Length:N0} bytes of raw data"));
             ReadOnlyMemory<byte> raw = proto.RawData.Memory;
             proto.ClearRawData();
             return TensorData.FromBytes(type, shape, raw, Strip(proto, type, TensorForm.Raw));
         }
         int found = TypedCount(proto, type);
         if (found == 0 && expected == 0) return TensorData.FromBytes(type, shape, ReadOnlyMemory<byte>.Empty, Strip(proto, type, TensorForm.Nothing));
-        if (found != ElementsInTypedField(type, count)) throw WrongLength(subject, type, shape, expected, found == 0 ? "none" : $"{found:N0} elements in its typed data field");
+        if (found != ElementsInTypedField(type, count)) throw WrongLength(subject, type, shape, expected, found == 0 ? "none" : Invariant($"{found:N0} elements in its typed data field"));
         byte[] bytes = new byte[expected];
         TensorProto? verbatim = null;
         ReadTyped(proto, type, bytes, ref verbatim);
@@ -54,13 +55,13 @@ internal static class TensorCodec
     }
 
     public static TrtToolsException WrongLength(string subject, DataType type, long[] shape, long expected, string found) =>
-        Malformed.Model(subject, $"{type}[{string.Join(',', shape)}] takes {expected:N0} bytes, but there are {found}", "Data that fits type and shape");
+        Malformed.Model(subject, Invariant($"{type}[{string.Join(',', shape)}] takes {expected:N0} bytes, but there are {found}"), "Data that fits type and shape");
 
     private static TensorData ReadStrings(TensorProto proto, long[] shape, long count, string subject)
     {
         if (proto.StringData.Count != count)
         {
-            throw Malformed.Model(subject, $"String[{string.Join(',', shape)}] takes {count:N0} strings, but there are {proto.StringData.Count:N0}", "Data that fits type and shape");
+            throw Malformed.Model(subject, Invariant($"String[{string.Join(',', shape)}] takes {count:N0} strings, but there are {proto.StringData.Count:N0}"), "Data that fits type and shape");
         }
         string[] strings = [.. proto.StringData.Select(s => s.ToStringUtf8())];
         TensorProto? verbatim = null;

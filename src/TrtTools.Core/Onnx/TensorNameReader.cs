@@ -9,7 +9,7 @@ internal static class TensorNameReader
 {
     public static IReadOnlyList<string> Read(string path)
     {
-        using MappedFile file = MappedFile.Open(path);
+        using MappedFile file = ModelImport.Open(path);
         WireScanner scanner = new(file, path);
         HashSet<string> seen = new(StringComparer.Ordinal);
         List<string> names = [];

@@ -1,4 +1,5 @@
 using TrtTools.Files;
+using static System.FormattableString;
 
 namespace TrtTools.Onnx;
 
@@ -69,7 +70,7 @@ internal sealed class WireScanner(MappedFile file, string subject)
     }
 
     private TrtToolsException Truncated(long at, ulong length, long left) => Malformed.Model(subject,
-        $"it is no ONNX model, or a truncated one: the field at byte {at:N0} claims {length:N0} bytes, but {left:N0} are left", "A whole file in ONNX's protobuf format", "Copy or download it again");
+        Invariant($"it is no ONNX model, or a truncated one: the field at byte {at:N0} claims {length:N0} bytes, but {left:N0} are left"), "A whole file in ONNX's protobuf format", "Copy or download it again");
 
-    private TrtToolsException Damaged(long at) => Malformed.Model(subject, $"it is no ONNX model, or damaged at byte {at:N0}", "A file in ONNX's protobuf format", "Copy or download it again");
+    private TrtToolsException Damaged(long at) => Malformed.Model(subject, Invariant($"it is no ONNX model, or damaged at byte {at:N0}"), "A file in ONNX's protobuf format", "Copy or download it again");
 }

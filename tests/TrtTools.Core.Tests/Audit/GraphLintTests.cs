@@ -122,4 +122,30 @@ public sealed class GraphLintTests
         Assert.Empty(GraphLint.Check(graph));
         Assert.Equal(before, TestGraphs.Print(graph));
     }
+
+    [Fact]
+    public void Random_and_mutated_graphs_are_judged_without_a_crash()
+    {
+        Random random = new(11);
+        using OnnxGraph sound = TestGraphs.Parse("""
+            c: Bool[], x: Float32[1,3,8,N] -> y {
+              w = Float32[4,3,3,3] random(1); s = Int64[3] [1, 4, -1]
+              h = Conv(x, w){pads=[1,1,1,1], strides=[1,1]}
+              r = Reshape(h, s)
+              p = Transpose(r){perm=[0,2,1]}
+              y = If(c){then_branch=() -> t { t = Softmax(p){axis=-1} }, else_branch=() -> e { e = ReduceMean(p){axes=[1], keepdims=0} }}
+            }
+            """);
+        byte[] whole = OnnxFile.Serialize(sound);
+        for (int i = 0; i < 2000; i++)
+        {
+            byte[] bytes = i % 4 == 0 ? Google.Protobuf.MessageExtensions.ToByteArray(new Onnx.RandomModel(i).Next()) : [.. whole];
+            for (int edits = random.Next(0, 4); edits > 0; edits--) bytes[random.Next(bytes.Length)] = (byte)random.Next(i % 2 == 0 ? 256 : 16);
+            OnnxGraph graph;
+            try { graph = OnnxFile.Parse(bytes, "model"); }
+            catch (TrtToolsException) { continue; }
+            try { GraphLint.Check(graph); }
+            catch (Exception e) { Assert.Fail($"Model {i}: {e}"); }
+        }
+    }
 }

@@ -213,6 +213,41 @@ public sealed class BadModelTests
         }
     }
 
+    [Fact]
+    public void Mutated_files_give_a_graph_or_an_error_of_ours()
+    {
+        using TestFolder folder = new();
+        using OnnxGraph model = TestGraphs.Parse("""
+            c: Bool[], x: Float32[1,64] -> y {
+              w = Float32[64,128] random(1)
+              h = MatMul(x, w)
+              y = If(c){then_branch=() -> t { k = Constant(){value=Float32[256,128] random(2)}; t = MatMul(k, h) }, else_branch=() -> e { e = Neg(h) }}
+            }
+            """);
+        byte[] whole = OnnxFile.Serialize(model);
+        Random random = new(3);
+        for (int i = 0; i < 1000; i++)
+        {
+            byte[] bytes = [.. whole];
+            // Most bytes are weights: aim at those around the messages' beginnings.
+            for (int edits = random.Next(1, 4); edits > 0; edits--) bytes[random.Next(2) == 0 ? random.Next(Math.Min(400, bytes.Length)) : bytes.Length - 1 - random.Next(33_000)] = (byte)random.Next(256);
+            File.WriteAllBytes(folder.File("m.onnx"), random.Next(4) == 0 ? bytes[..random.Next(bytes.Length)] : bytes);
+            try
+            {
+                using OnnxGraph graph = OnnxFile.Import(folder.File("m.onnx"), Report.None, default);
+                OnnxFile.Serialize(graph);
+                OnnxFile.ReadTensorNames(folder.File("m.onnx"));
+            }
+            catch (TrtToolsException)
+            {
+            }
+            catch (Exception e)
+            {
+                Assert.Fail($"Mutation {i}: {e}");
+            }
+        }
+    }
+
     private static ModelProto Model(params NodeProto[] nodes)
     {
         ModelProto model = new() { IrVersion = 8, Graph = new GraphProto { Name = "g" } };
