@@ -21,8 +21,12 @@
         'Import-Engine'
         'Import-OnnxGraph'
         'Invoke-Engine'
+        'Invoke-LayerFusion'
         'Measure-Engine'
+        'Measure-OnnxGraph'
         'Optimize-OnnxGraph'
+        'Test-OnnxGraph'
+        'Test-OperatorSupport'
     )
     FunctionsToExport    = @()
     VariablesToExport    = @()

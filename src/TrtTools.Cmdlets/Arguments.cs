@@ -18,14 +18,19 @@ internal static class Arguments
     public static IReadOnlyDictionary<string, long[]>? Shapes(IDictionary? map, string parameter) =>
         map is null ? null : Entries(map, parameter).ToDictionary(e => e.Key, e => Shape(e.Value, $"-{parameter} '{e.Key}'"), StringComparer.Ordinal);
 
-    /// <summary>@{ input = min, opt, max }, or several of them under names: @{ small = @{ input = … }; large = @{ … } }.</summary>
+    /// <summary>@{ Min = @{ input = … }; Opt = @{ … }; Max = @{ … } } or @{ input = min, opt, max }; several of the latter may come under names:
+    /// @{ small = @{ input = … }; large = @{ … } }.</summary>
     public static IReadOnlyList<IReadOnlyDictionary<string, ShapeRange>> Profiles(IDictionary[]? maps)
     {
         List<IReadOnlyDictionary<string, ShapeRange>> profiles = [];
         foreach (IDictionary map in maps ?? [])
         {
             List<KeyValuePair<string, object?>> entries = [.. Entries(map, "OptimizationProfile")];
-            if (entries.Count > 0 && entries.All(e => Bare(e.Value) is IDictionary))
+            if (entries.Count > 0 && entries.All(e => Bare(e.Value) is IDictionary && e.Key.ToUpperInvariant() is "MIN" or "OPT" or "MAX"))
+            {
+                profiles.Add(ByExtreme(entries));
+            }
+            else if (entries.Count > 0 && entries.All(e => Bare(e.Value) is IDictionary))
             {
                 // A plain hashtable has no order of its own, so profiles go by name.
                 if (map is not System.Collections.Specialized.OrderedDictionary) entries.Sort((a, b) => string.CompareOrdinal(a.Key, b.Key));
@@ -40,6 +45,15 @@ internal static class Arguments
     }
 
     private static Dictionary<string, ShapeRange> Profile(IDictionary map) => Entries(map, "OptimizationProfile").ToDictionary(e => e.Key, e => Range(e.Key, e.Value), StringComparer.Ordinal);
+
+    private static Dictionary<string, ShapeRange> ByExtreme(List<KeyValuePair<string, object?>> entries)
+    {
+        Dictionary<string, IReadOnlyDictionary<string, long[]>> parts = entries.ToDictionary(e => e.Key, e => Shapes((IDictionary)Bare(e.Value)!, $"OptimizationProfile {e.Key}")!, StringComparer.OrdinalIgnoreCase);
+        long[] At(string part, string input) => parts.TryGetValue(part, out IReadOnlyDictionary<string, long[]>? shapes) && shapes.TryGetValue(input, out long[]? shape) ? shape
+            : throw new TrtToolsException(ErrorCode.OptionInvalid, $"-OptimizationProfile '{input}'", $"its {part} is missing", "Min, Opt and Max for each input",
+                "Write it as @{ Min = @{ x = 1,3,48,48 }; Opt = @{ x = 1,3,48,320 }; Max = @{ x = 1,3,48,960 } }");
+        return parts.Values.SelectMany(p => p.Keys).Distinct(StringComparer.Ordinal).ToDictionary(i => i, i => new ShapeRange(At("Min", i), At("Opt", i), At("Max", i)), StringComparer.Ordinal);
+    }
 
     private static ShapeRange Range(string input, object? value)
     {
@@ -90,11 +104,13 @@ internal static class Arguments
     {
         if (map is null) return null;
         Dictionary<string, Tensor> values = new(StringComparer.Ordinal);
-        IReadOnlyList<InputInfo> inputs = InputInfo.Of(graph);
+        // Initializers that old models list among their inputs can be replaced too.
+        IReadOnlyList<InputInfo> inputs = [.. graph.Inputs.Concat(graph.Initializers).Select(i => new InputInfo(i.Name, i.DataType, i.HasRank ? i.Shape : null))];
         foreach ((string name, object? value) in Entries(map, parameter))
         {
-            InputInfo input = inputs.FirstOrDefault(i => string.Equals(i.Name, name, StringComparison.Ordinal)) ?? throw UnknownInput(name, inputs, parameter);
-            values[name] = TensorConversion.From(value!, name, input.DataType, input.Shape);
+            InputInfo input = inputs.FirstOrDefault(i => string.Equals(i.Name, name, StringComparison.Ordinal)) ?? throw UnknownInput(name, InputInfo.Of(graph), parameter);
+            // One number does for any shape of one element, [1] included.
+            values[name] = TensorConversion.From(value!, name, input.DataType, value is IEnumerable and not string or Tensor ? input.Shape : null);
         }
         return values;
     }
@@ -106,34 +122,8 @@ internal static class Arguments
             near.Count > 0 ? $"Did you mean '{near[0]}'?" : "Correct the name");
     }
 
-    /// <summary>One call's data, or a file or folder of them, as a source of samples.</summary>
-    /// <param name="split">Whether the batch axis of arrays holds samples of their own (calibration) or one call's batch.</param>
-    public static InputSource Source(PSCmdlet cmdlet, object? data, IReadOnlyList<InputInfo> inputs, Preprocessing? preprocessing, bool split, Report report)
-    {
-        object? bare = Bare(data);
-        switch (bare)
-        {
-            case IDictionary map:
-                return InputSources.FromDictionaries([Unwrapped(map)], inputs, report);
-            case string or FileSystemInfo:
-                string path = bare is FileSystemInfo file ? file.FullName : (string)bare;
-                string full = InputPaths.Full(cmdlet, path);
-                if (!File.Exists(full) && !Directory.Exists(full)) throw InputPaths.Missing(full, ErrorCode.DataNotFound);
-                return InputSources.FromPath(full, inputs, preprocessing, split, report);
-            case InputSource source:
-                return source;
-            case object[] { Length: > 0 } many when many.All(m => Bare(m) is IDictionary):
-                return InputSources.FromDictionaries([.. many.Select(m => Unwrapped((IDictionary)Bare(m)!))], inputs, report);
-            case null:
-                throw new TrtToolsException(ErrorCode.InputInvalid, "-InputData", "nothing was given", "A dictionary, a file or folder, or an array", "Write @{ name = value }");
-            default:
-                if (inputs.Count == 1) return InputSources.FromDictionaries([new Hashtable(StringComparer.Ordinal) { [inputs[0].Name] = bare }], inputs, report);
-                throw new TrtToolsException(ErrorCode.InputInvalid, "-InputData", $"a {bare.GetType().Name} was given for {inputs.Count} inputs", "A dictionary with a value for each input",
-                    $"Write @{{ {string.Join("; ", inputs.Select(i => $"'{i.Name}' = …"))} }}");
-        }
-    }
-
-    private static IDictionary Unwrapped(IDictionary map)
+    /// <summary>A copy with bare keys and values.</summary>
+    public static IDictionary Unwrapped(IDictionary map)
     {
         Hashtable copy = new(StringComparer.Ordinal);
         foreach (DictionaryEntry entry in map) copy[Bare(entry.Key)?.ToString() ?? ""] = Bare(entry.Value);

@@ -39,9 +39,16 @@ public abstract class NameCompleter : IArgumentCompleter
         name.Length > 0 && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.') && (char.IsAsciiLetter(name[0]) || name[0] == '_') ? name : $"'{name.Replace("'", "''", StringComparison.Ordinal)}'";
 }
 
+/// <summary>Names of the optimizer's passes.</summary>
 public sealed class PassNameCompleter : NameCompleter
 {
     private protected override IEnumerable<(string Text, string Tip)> Candidates(CommandAst command, IDictionary bound) => GraphOptimizer.PassNames.Select(n => (n, ""));
+}
+
+/// <summary>Names of fusion patterns.</summary>
+public sealed class FusionPatternCompleter : NameCompleter
+{
+    private protected override IEnumerable<(string Text, string Tip)> Candidates(CommandAst command, IDictionary bound) => LayerFusion.PatternNames.Select(n => (n, ""));
 }
 
 /// <summary>What -Reference takes beside engines and paths.</summary>
@@ -69,19 +76,37 @@ public abstract class InputMapCompleter : NameCompleter
     private protected static string Shape(GraphTensor input) => input.Shape.Length == 0 ? "@()" : string.Join(',', input.Shape.Select(d => d < 0 ? 1 : d));
 }
 
+/// <summary>Offers the inputs with their shapes, dynamic extents as 1.</summary>
 public sealed class InputShapeCompleter : InputMapCompleter
 {
     private protected override string Value(GraphTensor input) => Shape(input);
 }
 
+/// <summary>Offers the inputs with a value to change.</summary>
 public sealed class GraphInputMapCompleter : InputMapCompleter
 {
     private protected override string Value(GraphTensor input) => "0";
 }
 
+/// <summary>Offers the inputs with three shapes each: min, opt, max.</summary>
 public sealed class OptimizationProfileCompleter : InputMapCompleter
 {
     private protected override string Value(GraphTensor input) => $"({Shape(input)}), ({Shape(input)}), ({Shape(input)})";
+}
+
+/// <summary>Offers a format for each input.</summary>
+public sealed class InputFormatCompleter : InputMapCompleter
+{
+    private protected override string Value(GraphTensor input) => $"'{input.DataType}'";
+}
+
+/// <summary>Offers a format for each output.</summary>
+public sealed class OutputFormatCompleter : NameCompleter
+{
+    private protected override IEnumerable<(string Text, string Tip)> Candidates(CommandAst command, IDictionary bound) =>
+        (GraphAtCursor.Find(command, bound)?.Outputs ?? []).Select(o => ($"@{{ {Quote(o.Name)} = '{o.DataType}' }}", o.ToString()));
+
+    private protected override string Write(string text) => text;
 }
 
 /// <summary>Offers @{ 'layer' = 'Fp32' } for each node of the graph.</summary>
@@ -97,14 +122,19 @@ public sealed class LayerPrecisionCompleter : NameCompleter
 /// literal path that Import-OnnxGraph is given there.</summary>
 internal static class GraphAtCursor
 {
-    private static readonly Lock s_gate = new();
-    private static Imported? s_last;
+    private static readonly Lock Gate = new();
+    private static Imported? _last;
 
     private sealed record Imported(string Path, DateTime Written, OnnxGraph Graph);
 
     public static OnnxGraph? Find(CommandAst command, IDictionary bound)
     {
         if (Live(bound["Graph"]) is { } given) return given;
+        for (int i = 1; i + 1 < command.CommandElements.Count; i++)
+        {
+            if (command.CommandElements[i] is CommandParameterAst { ParameterName: var name } && name.Equals("Graph", StringComparison.OrdinalIgnoreCase)
+                && command.CommandElements[i + 1] is VariableExpressionAst named) return FromVariable(named.VariablePath.UserPath);
+        }
         if (command.Parent is not PipelineAst pipeline || pipeline.PipelineElements.Count == 0) return null;
         return pipeline.PipelineElements[0] switch
         {
@@ -130,11 +160,11 @@ internal static class GraphAtCursor
         string? path = shell.AddScript("param($p) $ExecutionContext.SessionState.Path.GetUnresolvedProviderPathFromPSPath($p)").AddArgument(text).Invoke<string>().FirstOrDefault();
         if (path is null || !File.Exists(path)) return null;
         DateTime written = File.GetLastWriteTimeUtc(path);
-        lock (s_gate)
+        lock (Gate)
         {
-            if (s_last is { } last && last.Path == path && last.Written == written) return last.Graph;
+            if (_last is { } last && last.Path == path && last.Written == written) return last.Graph;
             OnnxGraph graph = OnnxFile.Import(path, Report.None, CancellationToken.None);
-            s_last = new Imported(path, written, graph);
+            _last = new Imported(path, written, graph);
             return graph;
         }
     }

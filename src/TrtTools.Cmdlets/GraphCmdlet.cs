@@ -12,9 +12,9 @@ public abstract class GraphCmdletBase : TrtCmdlet
 
     private protected sealed override void ProcessItem()
     {
-        Target = GivenGraph.BaseObject is LiveObjectAttribute.WrongObject wrong ? wrong.Item : GivenGraph;
+        Subject = GivenGraph.BaseObject is LiveObjectAttribute.WrongObject wrong ? wrong.Item : GivenGraph;
         OnnxGraph graph = LiveObjectAttribute.Get<OnnxGraph>(GivenGraph, "Graph", "Import-OnnxGraph");
-        Target = graph;
+        Subject = graph;
         ProcessGraph(graph);
     }
 }
@@ -24,6 +24,7 @@ public abstract class GraphCmdlet : GraphCmdletBase
 {
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true)]
     [LiveObject("TrtTools.Ir.OnnxGraph")]
+    [PSTypeName("TrtTools.Ir.OnnxGraph")]
     public PSObject Graph { get; set; } = null!;
 
     private protected sealed override PSObject GivenGraph => Graph;
@@ -34,6 +35,7 @@ public abstract class GraphWriterCmdlet : GraphCmdletBase
 {
     [Parameter(Mandatory = true, ValueFromPipeline = true)]
     [LiveObject("TrtTools.Ir.OnnxGraph")]
+    [PSTypeName("TrtTools.Ir.OnnxGraph")]
     public PSObject Graph { get; set; } = null!;
 
     private protected sealed override PSObject GivenGraph => Graph;

@@ -16,11 +16,11 @@ internal static class InputPaths
         {
             List<string> matches = Match(cmdlet, item, allowFolder);
             if (matches.Count > 0) return matches;
-            throw new TrtToolsException(missing, item, "no file matches", $"At least one file in {Folder(full)}", "Check the pattern and the folder");
+            throw new TrtToolsException(missing, item, "no file matches", "", "Check the pattern and the folder; relative paths start at $PWD");
         }
         if (Directory.Exists(full))
         {
-            throw new TrtToolsException(missing, full, "is a folder", "A file", $"Name the file, or several with a wildcard such as {Path.Combine(item, "*")}");
+            throw new TrtToolsException(missing, full, "it is a folder", "", $"Name the file, or several with a wildcard such as {Path.Combine(item, "*")}");
         }
         throw Missing(full, missing);
     }
@@ -31,12 +31,12 @@ internal static class InputPaths
         try
         {
             string full = cmdlet.SessionState.Path.GetUnresolvedProviderPathFromPSPath(path, out ProviderInfo provider, out _);
-            if (provider.Name != "FileSystem") throw new TrtToolsException(ErrorCode.FileNotReadable, path, $"lies on the {provider.Name} drive", "A path of the file system", "Give a file's path");
+            if (provider.Name != "FileSystem") throw new TrtToolsException(ErrorCode.FileNotReadable, path, $"it lies on the {provider.Name} drive", "", "Give a path of the file system");
             return Path.GetFullPath(full);
         }
         catch (Exception e) when (e is System.Management.Automation.DriveNotFoundException or ProviderNotFoundException or NotSupportedException or ArgumentException or ProviderInvocationException)
         {
-            throw new TrtToolsException(ErrorCode.FileNotReadable, path, $"is not a path ({e.Message.TrimEnd('.')})", "A path of the file system", "Check drive and spelling", e);
+            throw new TrtToolsException(ErrorCode.FileNotReadable, path, $"it is no path of the file system ({e.Message.TrimEnd('.')})", "", "Check drive and spelling", e);
         }
     }
 

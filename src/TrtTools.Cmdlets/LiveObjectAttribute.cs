@@ -27,12 +27,17 @@ public sealed class LiveObjectAttribute(string typeName) : ArgumentTransformatio
         string found = wrong.TypeNames.Count > 0 ? wrong.TypeNames[0] : wrong.BaseObject.GetType().FullName!;
         if (found.StartsWith("Deserialized.TrtTools.", StringComparison.Ordinal))
         {
-            throw new TrtToolsException(ErrorCode.ObjectNotLive, $"-{parameter}", $"a {found} is a copy that came from another process", $"A live {typeof(T).Name}",
+            throw new TrtToolsException(ErrorCode.ObjectNotLive, $"-{parameter}", $"a {found} was given, a copy that came from another process", $"It takes a live {typeof(T).Name}",
                 $"Pass the path and use {reader} where it is needed");
         }
         string shown = wrong.BaseObject is string text ? $"the text '{Shorten(text)}'" : $"a {found}";
-        throw new TrtToolsException(ErrorCode.InputInvalid, $"-{parameter}", $"{shown} was given", $"A {typeof(T).Name}", $"{reader} reads one from a file");
+        throw new TrtToolsException(ErrorCode.InputInvalid, $"-{parameter}", $"{shown} was given", $"It takes {("AEIOU".Contains(typeof(T).Name[0]) ? "an" : "a")} {typeof(T).Name}", $"{reader} reads one from a file");
     }
+
+    /// <summary>The path in <paramref name="argument"/> when it is a file or a text instead of the object: what Get-ChildItem pipes.</summary>
+    internal static string? FilePath(PSObject argument) => argument.BaseObject is WrongObject wrong
+        ? wrong.Item.BaseObject switch { FileInfo file => file.FullName, string text => text, _ => null }
+        : null;
 
     private static string Shorten(string text) => text.Length <= 60 ? text : text[..57] + "...";
 

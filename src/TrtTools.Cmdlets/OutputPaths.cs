@@ -16,7 +16,7 @@ internal sealed class OutputPaths(PSCmdlet cmdlet)
         if (Directory.Exists(full) || Path.EndsInDirectorySeparator(text)) full = Path.Combine(full, SafeName(name) + extension);
         if (_taken.Contains(full))
         {
-            throw new TrtToolsException(ErrorCode.OutputPathCollision, full, "another object of this pipeline was written there", "A path for each object",
+            throw new TrtToolsException(ErrorCode.OutputPathCollision, full, "another object of this pipeline was written there", "",
                 $"Give a folder, or a script block such as {{ \"$($_.Name){extension}\" }}");
         }
         if (!force && File.Exists(full))
@@ -36,12 +36,12 @@ internal sealed class OutputPaths(PSCmdlet cmdlet)
             List<PSObject> answers = [.. block.InvokeWithContext(null, [new PSVariable("_", item)]).Where(a => a is not null)];
             if (answers.Count != 1)
             {
-                throw new TrtToolsException(ErrorCode.OutputPathInvalid, "script block", $"gave {answers.Count} values", "One path for each object", "Return a single string");
+                throw new TrtToolsException(ErrorCode.OutputPathInvalid, "The output path's script block", $"it gave {answers.Count} values", "", "Return one path for each object");
             }
             value = answers[0].BaseObject;
         }
         string text = value is FileSystemInfo file ? file.FullName : LanguagePrimitives.ConvertTo<string>(value) ?? "";
-        return text.Length > 0 ? text : throw new TrtToolsException(ErrorCode.OutputPathInvalid, "path", "is empty", "A file, a folder or a script block", "Give a path");
+        return text.Length > 0 ? text : throw new TrtToolsException(ErrorCode.OutputPathInvalid, "The output path", "it is empty", "", "Give a file, a folder or a script block");
     }
 
     private static void CheckFolder(string full)

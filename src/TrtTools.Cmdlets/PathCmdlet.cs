@@ -24,12 +24,12 @@ public abstract class PathCmdlet : TrtCmdlet
         bool literal = ParameterSetName == "LiteralPath";
         foreach (string item in literal ? LiteralPath : Path)
         {
-            Target = item;
+            Subject = item;
             Guard(() =>
             {
                 foreach (string file in InputPaths.Resolve(this, item, literal, Missing))
                 {
-                    Target = file;
+                    Subject = file;
                     Guard(() => ProcessFile(file));
                 }
             });

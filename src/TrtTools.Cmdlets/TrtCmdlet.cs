@@ -13,13 +13,15 @@ public abstract class TrtCmdlet : PSCmdlet, IDisposable
     private readonly CancellationTokenSource _stop = new();
 
     /// <summary>The object that the current item's errors are about.</summary>
-    private protected object? Target { get; set; }
+    private protected object? Subject { get; set; }
 
     /// <summary>One item of the pipeline.</summary>
     private protected abstract void ProcessItem();
 
     /// <summary>What can only be done when all items have come.</summary>
     private protected virtual void ProcessEnd() { }
+
+    protected override void BeginProcessing() => Data.TensorConversion.Unwrap = static value => value is PSObject wrapped ? wrapped.BaseObject : value;
 
     protected sealed override void ProcessRecord() => Guard(ProcessItem);
 
@@ -45,7 +47,7 @@ public abstract class TrtCmdlet : PSCmdlet, IDisposable
         }
         catch (TrtToolsException e)
         {
-            ErrorRecord record = ErrorIds.Record(e, Target);
+            ErrorRecord record = ErrorIds.Record(e, Subject);
             if (ErrorIds.IsEnvironment(e.Code)) ThrowTerminatingError(record);
             WriteError(record);
         }
@@ -56,17 +58,19 @@ public abstract class TrtCmdlet : PSCmdlet, IDisposable
         catch (ObjectDisposedException e) when (e.ObjectName.StartsWith("TrtTools.", StringComparison.Ordinal))
         {
             string type = e.ObjectName.Split('.')[^1];
-            WriteError(ErrorIds.Record(new TrtToolsException(ErrorCode.ObjectNotLive, type, "the object was disposed", "", "Import it again, and dispose it after its last use", e), Target));
+            WriteError(ErrorIds.Record(new TrtToolsException(ErrorCode.ObjectNotLive, type, "the object was disposed", "", "Import it again, and dispose it after its last use", e), Subject));
         }
         catch (Exception e) when (!IsPowerShells(e))
         {
             WriteVerbose(e.ToString());
-            WriteError(ErrorIds.Internal(e, MyInvocation.MyCommand.Name, Target));
+            WriteError(ErrorIds.Internal(e, MyInvocation.MyCommand.Name, Subject));
         }
     }
 
     // Stops, breaks, exits and errors of downstream commands come through WriteObject as exceptions and must go on.
     private static bool IsPowerShells(Exception e) => e is RuntimeException || e.GetType().Assembly == typeof(PSObject).Assembly;
+
+    internal Execution.Engine Load(string path) => Run((Report report, CancellationToken stop) => Execution.EngineFile.Load(path, report, stop));
 
     /// <summary>Runs <paramref name="work"/> on a thread of its own, and meanwhile writes here what it reports.</summary>
     private protected T Run<T>(Func<Report, CancellationToken, T> work) => Run((PipelineReport report, CancellationToken stop) => work(report, stop));

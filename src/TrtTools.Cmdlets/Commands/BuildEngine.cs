@@ -5,16 +5,19 @@ using TrtTools.Data;
 using TrtTools.Engines;
 using TrtTools.Execution;
 using TrtTools.Ir;
+using TrtTools.Quantization;
 
 namespace TrtTools.Cmdlets;
 
+// PowerShellStandard has no VerbsLifecycle.Build; PowerShell 7 knows the verb.
 [Cmdlet("Build", "Engine", SupportsShouldProcess = true)]
 [OutputType(typeof(Engine))]
 public sealed class BuildEngineCommand : GraphWriterCmdlet
 {
     private OutputPaths? _paths;
-    // A field of one of Core's or Runtime's value types would have to be resolved when PowerShell first looks at this class, before the module's
-    // load context is there.
+    private CalibrationCache? _cache;
+    // A field of a value type of Core or Runtime would have to be resolved when PowerShell first looks at this class, before the module's load
+    // context is there.
     private int _device = (int)DeviceKind.Auto;
 
     [Parameter(Position = 0)]
@@ -37,9 +40,11 @@ public sealed class BuildEngineCommand : GraphWriterCmdlet
     public SwitchParameter Best { get; set; }
 
     [Parameter]
+    [ValidateNotNull]
     public object? CalibrationCache { get; set; }
 
     [Parameter]
+    [ValidateNotNull]
     public object? CalibrationData { get; set; }
 
     [Parameter]
@@ -54,10 +59,12 @@ public sealed class BuildEngineCommand : GraphWriterCmdlet
     public int DeviceId { get; set; }
 
     [Parameter]
+    [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(OptimizationProfileCompleter))]
     public IDictionary[]? OptimizationProfile { get; set; }
 
     [Parameter]
+    [ValidateNotNull]
     [ArgumentCompleter(typeof(InputShapeCompleter))]
     public IDictionary? InputShape { get; set; }
 
@@ -82,13 +89,18 @@ public sealed class BuildEngineCommand : GraphWriterCmdlet
     public double TimeBudget { get; set; }
 
     [Parameter]
+    [ValidateNotNull]
     [ArgumentCompleter(typeof(LayerPrecisionCompleter))]
     public IDictionary? LayerPrecision { get; set; }
 
     [Parameter]
+    [ValidateNotNull]
+    [ArgumentCompleter(typeof(InputFormatCompleter))]
     public IDictionary? InputFormat { get; set; }
 
     [Parameter]
+    [ValidateNotNull]
+    [ArgumentCompleter(typeof(OutputFormatCompleter))]
     public IDictionary? OutputFormat { get; set; }
 
     [Parameter]
@@ -103,20 +115,21 @@ public sealed class BuildEngineCommand : GraphWriterCmdlet
     private protected override void ProcessGraph(OnnxGraph graph)
     {
         string? path = OutputPath is null ? null : (_paths ??= new OutputPaths(this)).Resolve(OutputPath, graph, graph.Name, EngineFile.Extension, Force);
-        BuildOptions options = Options(graph);
-        bool whatIf = !ShouldProcess(path ?? graph.Name, path is null ? "Build an engine in memory" : "Build an engine and write it");
-        if (whatIf)
+        object? data = DataArgument.Resolve(this, CalibrationData);
+        Preprocessing? images = DataArgument.Preprocessing(this, Preprocessing);
+        BuildOptions options = Options();
+        if (IsWhatIf) options = options with { CalibrationData = data is null or ScriptBlock ? null : DataArgument.Source(data, nameof(CalibrationData), InputInfo.Of(graph), images, splitSamples: true, null) };
+        string action = IsWhatIf ? $"Build engine ({string.Join("; ", EngineBuilder.Check(graph, options))})" : "Build engine";
+        if (!ShouldProcess(path ?? graph.Name, action)) return;
+        Engine engine = Run((PipelineReport report, CancellationToken stop) =>
         {
-            foreach (string line in Run((_, _) => EngineBuilder.Check(graph, options))) WriteVerbose(line);
-            return;
-        }
-        Engine engine = Run((report, stop) =>
-        {
+            if (data is not null) options = options with { CalibrationData = DataArgument.Source(data, nameof(CalibrationData), InputInfo.Of(graph), images, splitSamples: true, report) };
             Engine built = EngineBuilder.Build(graph, options, report, stop);
+            if (path is null) return built;
             try
             {
                 stop.ThrowIfCancellationRequested();
-                if (path is not null) EngineFile.Save(built, path, Force);
+                EngineFile.Save(built, path, Force);
                 return built;
             }
             catch
@@ -128,18 +141,24 @@ public sealed class BuildEngineCommand : GraphWriterCmdlet
         WriteObject(engine);
     }
 
-    private BuildOptions Options(OnnxGraph graph)
+    private bool IsWhatIf => MyInvocation.BoundParameters.TryGetValue("WhatIf", out object? given) ? ((SwitchParameter)given).IsPresent : SessionState.PSVariable.GetValue("WhatIfPreference") is true or SwitchParameter { IsPresent: true };
+
+    private BuildOptions Options() => new()
     {
-        Preprocessing? preprocessing = Preprocessing is null ? null : Data.Preprocessing.Read(InputPaths.Full(this, Preprocessing));
-        return new BuildOptions
-        {
-            Fp16 = Fp16, Bf16 = Bf16, Tf32 = Tf32, Int8 = Int8, Best = Best, Device = Device, DeviceId = DeviceId,
-            CalibrationData = CalibrationData is null ? null : Run((report, _) => Arguments.Source(this, CalibrationData, InputInfo.Of(graph), preprocessing, split: true, report)),
-            OptimizationProfile = Arguments.Profiles(OptimizationProfile), InputShape = Arguments.Shapes(InputShape, nameof(InputShape)),
-            TimingCachePath = TimingCachePath is null ? null : InputPaths.Full(this, TimingCachePath), TacticLockPath = TacticLockPath is null ? null : InputPaths.Full(this, TacticLockPath),
-            WorkspaceLimit = WorkspaceLimit, OptimizationLevel = OptimizationLevel, TimeBudget = MyInvocation.BoundParameters.ContainsKey(nameof(TimeBudget)) ? TimeBudget : null,
-            LayerPrecision = Arguments.Precisions(LayerPrecision, nameof(LayerPrecision)), InputFormat = Arguments.Texts(InputFormat, nameof(InputFormat)),
-            OutputFormat = Arguments.Texts(OutputFormat, nameof(OutputFormat)), NoLibrary = NoLibrary, Strict = Strict,
-        };
-    }
+        Device = Device, DeviceId = DeviceId, Fp16 = Fp16, Bf16 = Bf16, Tf32 = Tf32, Int8 = Int8, Best = Best,
+        OptimizationProfile = Arguments.Profiles(OptimizationProfile), InputShape = Arguments.Shapes(InputShape, nameof(InputShape)),
+        TimingCachePath = TimingCachePath is null ? null : InputPaths.Full(this, TimingCachePath), TacticLockPath = TacticLockPath is null ? null : InputPaths.Full(this, TacticLockPath),
+        WorkspaceLimit = WorkspaceLimit, OptimizationLevel = OptimizationLevel, TimeBudget = MyInvocation.BoundParameters.ContainsKey(nameof(TimeBudget)) ? TimeBudget : null,
+        LayerPrecision = Arguments.Precisions(LayerPrecision, nameof(LayerPrecision)), InputFormat = Arguments.Texts(InputFormat, nameof(InputFormat)), OutputFormat = Arguments.Texts(OutputFormat, nameof(OutputFormat)),
+        NoLibrary = NoLibrary, Strict = Strict,
+    };
+
+    // Read once, however many graphs come.
+    private CalibrationCache? Cache() => _cache ??= Arguments.Bare(CalibrationCache) switch
+    {
+        null => null,
+        CalibrationCache live => live,
+        string or FileSystemInfo => CalibrationCacheFile.Read(InputPaths.Resolve(this, (string)DataArgument.Resolve(this, CalibrationCache)!, literal: true, ErrorCode.DataNotFound)[0]),
+        _ => LiveObjectAttribute.Get<CalibrationCache>(PSObject.AsPSObject(CalibrationCache), nameof(CalibrationCache), "Import-CalibrationCache"),
+    };
 }

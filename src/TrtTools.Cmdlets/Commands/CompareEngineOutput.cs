@@ -6,14 +6,12 @@ using TrtTools.Execution;
 
 namespace TrtTools.Cmdlets;
 
-[Cmdlet(VerbsData.Compare, "EngineOutput", DefaultParameterSetName = "Engine")]
+[Cmdlet(VerbsData.Compare, "EngineOutput", DefaultParameterSetName = EngineSet)]
 [OutputType(typeof(OutputComparison))]
 public sealed class CompareEngineOutputCommand : EngineCmdlet
 {
-    /// <summary>The word that stands for the original model in ONNX Runtime.</summary>
     private const string OnnxRuntime = "OnnxRuntime";
-
-    private Engine? _loadedReference;
+    private readonly EngineArgument _reference = new();
 
     [Parameter(Position = 1)]
     [ValidateNotNull]
@@ -25,9 +23,11 @@ public sealed class CompareEngineOutputCommand : EngineCmdlet
     public string? ModelPath { get; set; }
 
     [Parameter]
+    [ValidateNotNull]
     public object? InputData { get; set; }
 
     [Parameter]
+    [ValidateNotNull]
     [ArgumentCompleter(typeof(InputShapeCompleter))]
     public IDictionary? InputShape { get; set; }
 
@@ -49,35 +49,34 @@ public sealed class CompareEngineOutputCommand : EngineCmdlet
 
     private protected override void ProcessEngine(Engine engine)
     {
-        Preprocessing? preprocessing = Preprocessing is null ? null : Data.Preprocessing.Read(InputPaths.Full(this, Preprocessing));
-        InputSource? data = InputData is null ? null
-            : Run((report, _) => Arguments.Source(this, InputData, InvokeEngineCommand.InputInfoOf(engine), preprocessing, split: false, report));
-        CompareOptions options = new()
+        object? data = DataArgument.Resolve(this, InputData);
+        Preprocessing? images = DataArgument.Preprocessing(this, Preprocessing);
+        CompareOptions options = Referring(new CompareOptions
         {
-            ModelPath = ModelPath is null ? null : InputPaths.Full(this, ModelPath), InputData = data, InputShape = Arguments.Shapes(InputShape, nameof(InputShape)), TopK = TopK,
-            AbsoluteTolerance = Given(nameof(AbsoluteTolerance)) ? AbsoluteTolerance : null, RelativeTolerance = Given(nameof(RelativeTolerance)) ? RelativeTolerance : null,
-        };
-        options = WithReference(options);
-        WriteObject(Run((report, stop) => EngineComparison.Compare(engine, options, report, stop)), enumerateCollection: true);
+            ModelPath = ModelPath is null ? null : InputPaths.Resolve(this, ModelPath, literal: true, ErrorCode.ModelNotFound)[0],
+            InputShape = Arguments.Shapes(InputShape, nameof(InputShape)), TopK = TopK,
+            AbsoluteTolerance = MyInvocation.BoundParameters.ContainsKey(nameof(AbsoluteTolerance)) ? AbsoluteTolerance : null,
+            RelativeTolerance = MyInvocation.BoundParameters.ContainsKey(nameof(RelativeTolerance)) ? RelativeTolerance : null,
+        });
+        WriteObject(Run((PipelineReport report, CancellationToken stop) => EngineComparison.Compare(engine,
+            data is null ? options : options with { InputData = DataArgument.Source(data, nameof(InputData), DataArgument.Inputs(engine), images, splitSamples: false, report) }, report, stop)), enumerateCollection: true);
     }
 
-    private CompareOptions WithReference(CompareOptions options)
+    private protected override void DisposeOwned() => _reference.Dispose();
+
+    // OnnxRuntime, an engine or its file, another model's file, or expected outputs.
+    private CompareOptions Referring(CompareOptions options)
     {
-        object reference = Arguments.Bare(Reference)!;
-        if (reference is Engine live) return options with { ReferenceEngine = live };
-        if (reference is not (string or FileSystemInfo))
+        object value = Arguments.Bare(Reference)!;
+        if (value is string text && string.Equals(text, OnnxRuntime, StringComparison.OrdinalIgnoreCase)) return options;
+        if (value is not (string or FileSystemInfo)) return options with { ReferenceEngine = _reference.Get(this, Reference, nameof(Reference)) };
+        string path = (string)DataArgument.Resolve(this, value)!;
+        if (!File.Exists(path) && !Directory.Exists(path)) throw InputPaths.Missing(path, ErrorCode.DataNotFound);
+        return System.IO.Path.GetExtension(path).ToLowerInvariant() switch
         {
-            return options with { ReferenceEngine = LiveObjectAttribute.Get<Engine>(PSObject.AsPSObject(reference), nameof(Reference), "Import-Engine") };
-        }
-        string text = reference is FileSystemInfo item ? item.FullName : (string)reference;
-        if (string.Equals(text, OnnxRuntime, StringComparison.OrdinalIgnoreCase)) return options;
-        string path = InputPaths.Resolve(this, text, literal: false, ErrorCode.DataNotFound, allowFolder: true)[0];
-        if (!string.Equals(System.IO.Path.GetExtension(path), EngineFile.Extension, StringComparison.OrdinalIgnoreCase)) return options with { ExpectedPath = path };
-        _loadedReference ??= Run((report, stop) => EngineFile.Load(path, report, stop));
-        return options with { ReferenceEngine = _loadedReference };
+            ".onnx" => options with { ModelPath = path },
+            EngineFile.Extension => options with { ReferenceEngine = _reference.Get(this, path, nameof(Reference)) },
+            _ => options with { ExpectedPath = path },
+        };
     }
-
-    private bool Given(string parameter) => MyInvocation.BoundParameters.ContainsKey(parameter);
-
-    private protected override void DisposeOwned() => _loadedReference?.Dispose();
 }

@@ -9,13 +9,16 @@ public sealed class ExportCalibrationCacheCommand : TrtCmdlet
 {
     private OutputPaths? _paths;
 
-    [Parameter(Mandatory = true, ValueFromPipeline = true)]
-    [LiveObject("TrtTools.Quantization.CalibrationCache")]
-    public PSObject CalibrationCache { get; set; } = null!;
-
     [Parameter(Mandatory = true, Position = 0)]
     [ValidateNotNull]
-    public object Path { get; set; } = null!;
+    public object Path { get; set; } = "";
+
+    [Parameter(Mandatory = true, ValueFromPipeline = true)]
+    [Alias("Cache")]
+    [LiveObject("TrtTools.Quantization.CalibrationCache")]
+    [PSTypeName("TrtTools.Quantization.CalibrationCache")]
+    [ValidateNotNull]
+    public PSObject CalibrationCache { get; set; } = null!;
 
     [Parameter]
     public SwitchParameter Force { get; set; }
@@ -25,11 +28,11 @@ public sealed class ExportCalibrationCacheCommand : TrtCmdlet
 
     private protected override void ProcessItem()
     {
-        Target = CalibrationCache;
+        Subject = CalibrationCache;
         CalibrationCache cache = LiveObjectAttribute.Get<CalibrationCache>(CalibrationCache, nameof(CalibrationCache), "Import-CalibrationCache");
-        Target = cache;
+        Subject = cache;
         string path = (_paths ??= new OutputPaths(this)).Resolve(Path, cache, cache.Model.Length > 0 ? cache.Model : "calibration", ".cache", Force);
-        if (!ShouldProcess(path, "Export the calibration cache")) return;
+        if (!ShouldProcess(path, "Export calibration cache")) return;
         CalibrationCacheFile.Write(cache, path, Force);
         if (PassThru) WriteObject(new FileInfo(path));
     }

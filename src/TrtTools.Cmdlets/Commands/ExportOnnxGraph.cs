@@ -12,7 +12,7 @@ public sealed class ExportOnnxGraphCommand : GraphWriterCmdlet
 
     [Parameter(Mandatory = true, Position = 0)]
     [ValidateNotNull]
-    public object Path { get; set; } = null!;
+    public object Path { get; set; } = "";
 
     [Parameter]
     public SwitchParameter ExternalData { get; set; }
@@ -31,8 +31,9 @@ public sealed class ExportOnnxGraphCommand : GraphWriterCmdlet
 
     private protected override void ProcessGraph(OnnxGraph graph)
     {
+        _ = graph.Nodes.Count;   // a disposed graph is an error before anything is asked or written
         string path = (_paths ??= new OutputPaths(this)).Resolve(Path, graph, graph.Name, ".onnx", Force);
-        if (!ShouldProcess(path, "Export the graph")) return;
+        if (!ShouldProcess(path, "Export ONNX model")) return;
         ExportOptions options = new() { ExternalData = ExternalData, KeepOverridableInput = KeepOverridableInput, ExpandFunction = ExpandFunction, Force = Force };
         Run((report, stop) =>
         {

@@ -7,5 +7,5 @@ namespace TrtTools.Cmdlets;
 [OutputType(typeof(EngineDevice))]
 public sealed class GetEngineDeviceCommand : TrtCmdlet
 {
-    private protected override void ProcessItem() => WriteObject(Run((_, _) => DeviceProbe.List()), enumerateCollection: true);
+    private protected override void ProcessItem() => WriteObject(Run((report, stop) => DeviceProbe.List()), enumerateCollection: true);
 }

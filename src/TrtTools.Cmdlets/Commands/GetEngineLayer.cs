@@ -4,9 +4,9 @@ using TrtTools.Execution;
 
 namespace TrtTools.Cmdlets;
 
-[Cmdlet(VerbsCommon.Get, "EngineLayer", DefaultParameterSetName = "Engine")]
+[Cmdlet(VerbsCommon.Get, "EngineLayer", DefaultParameterSetName = EngineSet)]
 [OutputType(typeof(EngineLayer))]
 public sealed class GetEngineLayerCommand : EngineCmdlet
 {
-    private protected override void ProcessEngine(Engine engine) => WriteObject(Run((_, _) => engine.Layers), enumerateCollection: true);
+    private protected override void ProcessEngine(Engine engine) => WriteObject(engine.Layers, enumerateCollection: true);
 }

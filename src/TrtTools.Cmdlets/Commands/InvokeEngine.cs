@@ -6,55 +6,72 @@ using TrtTools.Tensors;
 
 namespace TrtTools.Cmdlets;
 
-[Cmdlet(VerbsLifecycle.Invoke, "Engine", DefaultParameterSetName = "Engine")]
+[Cmdlet(VerbsLifecycle.Invoke, "Engine", DefaultParameterSetName = EngineSet)]
 [OutputType(typeof(OrderedDictionary))]
 public sealed class InvokeEngineCommand : TrtCmdlet
 {
-    private Engine? _loaded;
+    private const string EngineSet = "Engine", DataSet = "Data", PathSet = "Path";
+    private readonly EngineArgument _loaded = new();
+    private Execution.ExecutionContext? _context;
 
-    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ParameterSetName = "Engine")]
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = "Data")]
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ParameterSetName = EngineSet)]
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = DataSet)]
     [LiveObject("TrtTools.Execution.Engine")]
-    public PSObject Engine { get; set; } = null!;
+    [PSTypeName("TrtTools.Execution.Engine")]
+    [ValidateNotNull]
+    public PSObject? Engine { get; set; }
 
-    [Parameter(Mandatory = true, ParameterSetName = "Path")]
+    [Parameter(Mandatory = true, ParameterSetName = PathSet)]
     [ValidateNotNullOrEmpty]
     public string Path { get; set; } = "";
 
-    [Parameter(Mandatory = true, Position = 1, ParameterSetName = "Engine")]
-    [Parameter(Mandatory = true, Position = 1, ValueFromPipeline = true, ParameterSetName = "Data")]
-    [Parameter(Mandatory = true, Position = 1, ValueFromPipeline = true, ParameterSetName = "Path")]
+    [Parameter(Mandatory = true, Position = 1, ParameterSetName = EngineSet)]
+    [Parameter(Mandatory = true, Position = 1, ValueFromPipeline = true, ParameterSetName = DataSet)]
+    [Parameter(Mandatory = true, Position = 1, ValueFromPipeline = true, ParameterSetName = PathSet)]
     [ValidateNotNull]
-    public object InputData { get; set; } = null!;
+    public object InputData { get; set; } = "";
 
     [Parameter]
+    [ValidateNotNullOrEmpty]
     public string? Preprocessing { get; set; }
 
     private protected override void ProcessItem()
     {
-        Engine engine = Find();
-        Preprocessing? preprocessing = Preprocessing is null ? null : Data.Preprocessing.Read(InputPaths.Full(this, Preprocessing));
-        InputSource source = Run((report, _) => Arguments.Source(this, InputData, InputInfoOf(engine), preprocessing, split: false, report));
-        using Execution.ExecutionContext context = engine.CreateContext();
-        foreach (IReadOnlyDictionary<string, Tensor> inputs in source.Read(CancellationToken.None))
+        // `$engine | Invoke-Engine $data`: the first argument by position is the data, and the pipeline brings the engine.
+        if (Engine?.BaseObject is LiveObjectAttribute.WrongObject wrong && Arguments.Bare(InputData) is Engine) (Engine, InputData) = (PSObject.AsPSObject(InputData), wrong.Item);
+        Subject = InputData;
+        Execution.ExecutionContext context = Context();
+        object data = DataArgument.Resolve(this, InputData)!;
+        Preprocessing? images = DataArgument.Preprocessing(this, Preprocessing);
+        Run((PipelineReport report, CancellationToken stop) =>
         {
-            WriteObject(Run((_, stop) => context.Run(inputs, stop)));
-        }
+            foreach (IReadOnlyDictionary<string, Tensor> inputs in DataArgument.Source(data, nameof(InputData), DataArgument.Inputs(context.Engine), images, splitSamples: false, report).Read(stop))
+            {
+                OrderedDictionary outputs = context.Run(inputs, stop);
+                // Waits until the pipeline has taken it, so that results do not pile up before a slow reader.
+                report.Ask(cmdlet =>
+                {
+                    cmdlet.WriteObject(outputs);
+                    return true;
+                }, stop);
+            }
+            return true;
+        });
     }
 
-    private Engine Find()
+    // One context for all data of one engine: creating one is dear.
+    private Execution.ExecutionContext Context()
     {
-        if (ParameterSetName != "Path")
-        {
-            Engine live = LiveObjectAttribute.Get<Engine>(Engine, nameof(Engine), "Import-Engine");
-            Target = live;
-            return live;
-        }
-        Target = Path;
-        return _loaded ??= Run((report, stop) => EngineFile.Load(InputPaths.Resolve(this, Path, literal: false, ErrorCode.EngineNotFound)[0], report, stop));
+        Engine engine = ParameterSetName == PathSet ? _loaded.GetFile(this, Path, literal: false) : _loaded.Get(this, Engine!, nameof(Engine));
+        if (ReferenceEquals(_context?.Engine, engine)) return _context!;
+        _context?.Dispose();
+        _context = null;
+        return _context = engine.CreateContext();
     }
 
-    internal static IReadOnlyList<InputInfo> InputInfoOf(Engine engine) => [.. engine.Inputs.Select(i => new InputInfo(i.Name, i.DataType, i.HasRank ? i.Shape : null))];
-
-    private protected override void DisposeOwned() => _loaded?.Dispose();
+    private protected override void DisposeOwned()
+    {
+        _context?.Dispose();
+        _loaded.Dispose();
+    }
 }

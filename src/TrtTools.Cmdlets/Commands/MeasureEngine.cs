@@ -6,11 +6,11 @@ using TrtTools.Tensors;
 
 namespace TrtTools.Cmdlets;
 
-[Cmdlet(VerbsDiagnostic.Measure, "Engine", DefaultParameterSetName = "Engine")]
+[Cmdlet(VerbsDiagnostic.Measure, "Engine", DefaultParameterSetName = EngineSet)]
 [OutputType(typeof(EngineBenchmark))]
 public sealed class MeasureEngineCommand : EngineCmdlet
 {
-    private Engine? _loadedBaseline;
+    private readonly EngineArgument _baseline = new();
 
     [Parameter]
     [ValidateRange(0.0, 86400.0)]
@@ -32,34 +32,39 @@ public sealed class MeasureEngineCommand : EngineCmdlet
     public SwitchParameter Profile { get; set; }
 
     [Parameter]
+    [ValidateNotNull]
     public object? Baseline { get; set; }
 
     [Parameter]
+    [ValidateNotNull]
     public object? InputData { get; set; }
 
     [Parameter]
+    [ValidateNotNull]
     public IDictionary? InputShape { get; set; }
+
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? Preprocessing { get; set; }
 
     private protected override void ProcessEngine(Engine engine)
     {
-        IReadOnlyDictionary<string, Tensor>? data = InputData is null ? null
-            : Run((report, stop) => Arguments.Source(this, InputData, InvokeEngineCommand.InputInfoOf(engine), null, split: false, report).Read(stop).First());
-        MeasureOptions options = new()
+        object? data = DataArgument.Resolve(this, InputData);
+        Preprocessing? images = DataArgument.Preprocessing(this, Preprocessing);
+        Engine? baseline = Baseline is null ? null : _baseline.Get(this, Baseline, nameof(Baseline));
+        IReadOnlyDictionary<string, long[]>? shapes = Arguments.Shapes(InputShape, nameof(InputShape));
+        WriteObject(Run((PipelineReport report, CancellationToken stop) =>
         {
-            Duration = Duration, Iteration = Iteration, WarmUp = WarmUp, Stream = Stream, Profile = Profile, Baseline = FindBaseline(),
-            InputData = data, InputShape = Arguments.Shapes(InputShape, nameof(InputShape)),
-        };
-        EngineBenchmark benchmark = Run((report, stop) => EngineMeasurement.Measure(engine, options, report, stop));
-        WriteObject(benchmark);
+            IReadOnlyDictionary<string, Tensor>? inputs = data is null ? null
+                : DataArgument.Source(data, nameof(InputData), DataArgument.Inputs(engine), images, splitSamples: false, report).Read(stop).FirstOrDefault()
+                    ?? throw new TrtToolsException(ErrorCode.DataNotFound, $"-{nameof(InputData)}", "it holds no samples", "", "Give other data");
+            MeasureOptions options = new()
+            {
+                Duration = Duration, Iteration = Iteration, WarmUp = WarmUp, Stream = Stream, Profile = Profile, Baseline = baseline, InputData = inputs, InputShape = shapes,
+            };
+            return EngineMeasurement.Measure(engine, options, report, stop);
+        }));
     }
 
-    private Engine? FindBaseline() => Arguments.Bare(Baseline) switch
-    {
-        null => null,
-        Engine live => live,
-        string path => _loadedBaseline ??= Run((report, stop) => EngineFile.Load(InputPaths.Resolve(this, path, literal: false, ErrorCode.EngineNotFound)[0], report, stop)),
-        var other => LiveObjectAttribute.Get<Engine>(PSObject.AsPSObject(other), nameof(Baseline), "Import-Engine"),
-    };
-
-    private protected override void DisposeOwned() => _loadedBaseline?.Dispose();
+    private protected override void DisposeOwned() => _baseline.Dispose();
 }

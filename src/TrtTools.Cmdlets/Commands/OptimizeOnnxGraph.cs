@@ -10,18 +10,22 @@ namespace TrtTools.Cmdlets;
 public sealed class OptimizeOnnxGraphCommand : GraphCmdlet
 {
     [Parameter]
+    [ValidateNotNull]
     [ArgumentCompleter(typeof(GraphInputMapCompleter))]
     public IDictionary? InputValue { get; set; }
 
     [Parameter]
+    [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(PassNameCompleter))]
     public string[]? Pass { get; set; }
 
     [Parameter]
+    [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(PassNameCompleter))]
     public string[]? ExcludePass { get; set; }
 
     [Parameter]
+    [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(PassNameCompleter))]
     public string? StopAfter { get; set; }
 
@@ -30,10 +34,7 @@ public sealed class OptimizeOnnxGraphCommand : GraphCmdlet
 
     private protected override void ProcessGraph(OnnxGraph graph)
     {
-        OptimizeOptions options = new()
-        {
-            InputValue = Arguments.Values(InputValue, graph, nameof(InputValue)), Pass = Pass, ExcludePass = ExcludePass, StopAfter = StopAfter, Verify = Verify,
-        };
+        OptimizeOptions options = new() { InputValue = Arguments.Values(InputValue, graph, nameof(InputValue)), Pass = Pass, ExcludePass = ExcludePass, StopAfter = StopAfter, Verify = Verify };
         WriteObject(Run((report, stop) => GraphOptimizer.Optimize(graph, options, report, stop)));
     }
 }
