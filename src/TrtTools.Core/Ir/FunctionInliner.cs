@@ -56,6 +56,8 @@ internal static class FunctionInliner
 
         public List<Node> Run()
         {
+            // The call's own name is free for the node that had it.
+            nodeNames.Remove(call.Name);
             foreach (Attribute attribute in function.DefaultAttributes) _attributes[attribute.Name] = attribute;
             foreach (Attribute attribute in call.Attributes) _attributes[attribute.Name] = attribute;
             for (int i = 0; i < function.Body.Inputs.Count; i++)
@@ -92,9 +94,11 @@ internal static class FunctionInliner
 
         private Value? TakeConstant(Node node, OutlinedValue wanted)
         {
-            if (!node.Is("Constant") || node.Attributes.FirstOrDefault() is not { } attribute || Bind(attribute)?.Content is not TensorData data) return null;
+            if (!node.Is("Constant") || node.Attributes.FirstOrDefault() is not { } attribute || ConstantContent.Of(Bind(attribute)) is not { } data) return null;
             if (_graph.Resolve(wanted.Name) is { IsConstant: true } known && known.Data!.ContentEquals(data)) return known;
-            Value value = _graph.AddConstant(wanted.Name, data);
+            Graph holder = _graph;
+            for (int i = 0; i < wanted.Level && holder.Outer is { } outer; i++) holder = outer;
+            Value value = holder.AddConstant(wanted.Name, data);
             value.Origin = wanted.Origin;
             value.Remainder = wanted.Remainder;
             return value;

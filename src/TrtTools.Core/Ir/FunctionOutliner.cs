@@ -149,7 +149,12 @@ internal sealed class FunctionOutliner(OnnxGraph model, string domain, Func<Attr
 
         public OutlinedBody Names { get; }
 
-        private static OutlinedValue Remember(Value value, bool isInitializer) => new(value.Name, value.Type, value.Origin, value.Remainder, isInitializer);
+        private OutlinedValue Remember(Value value, bool isInitializer)
+        {
+            int level = 0;
+            for (Graph? at = _nodes[0].Graph; at is not null && at != value.Graph; at = at.Outer) level++;
+            return new OutlinedValue(value.Name, value.Type, value.Origin, value.Remainder, isInitializer, level);
+        }
 
         private string Describe()
         {

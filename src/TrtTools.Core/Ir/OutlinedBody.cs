@@ -9,4 +9,5 @@ internal sealed record OutlinedBody(IReadOnlyList<OutlinedNode> Nodes);
 internal sealed record OutlinedNode(string Name, IReadOnlyList<string> SourceNodes, object? Remainder, IReadOnlyList<OutlinedValue?> Outputs);
 
 /// <param name="IsInitializer">The value was an initializer; in the body it is the output of a Constant node.</param>
-internal sealed record OutlinedValue(string Name, TensorType? Type, Origin Origin, object? Remainder, bool IsInitializer);
+/// <param name="Level">How many bodies outwards an initializer stood.</param>
+internal sealed record OutlinedValue(string Name, TensorType? Type, Origin Origin, object? Remainder, bool IsInitializer, int Level = 0);

@@ -14,6 +14,7 @@ internal static class PassList
         new InferShapes(),
         new FoldConstants(),
         new InlineConstantIf(),
+        new ResolveImpossibleBranches(),
         new RemoveNoOpCast(),
         new RemoveNoOpReshape(),
         new RemoveNoOpTranspose(),

@@ -68,3 +68,35 @@ internal static class SampleData
         }
     }
 }
+
+public sealed class SharedModelFusionTests(ITestOutputHelper output)
+{
+    [Fact]
+    public void Fused_models_compute_the_same_raw_or_optimized_and_expand_again()
+    {
+        foreach (string name in SharedModels.Names)
+        {
+            OnnxGraph original = OnnxFile.Import(SharedModels.Path(name), Report.None, CancellationToken.None);
+            OnnxGraph optimized = GraphOptimizer.Optimize(original, new OptimizeOptions(), Report.None, CancellationToken.None);
+            OnnxGraph fused = Fuse(original);
+            output.WriteLine($"{name}: {original.Body.NodesWithSubgraphs.Count()} nodes, optimized {optimized.Body.NodesWithSubgraphs.Count()}, fused {fused.Body.NodesWithSubgraphs.Count()}, functions {fused.Functions.Count}");
+            Assert.True(OnnxFile.Serialize(fused).AsSpan().SequenceEqual(OnnxFile.Serialize(Fuse(original))), name);
+            Assert.Equal(TestGraphs.Nodes(fused), TestGraphs.Nodes(Fuse(optimized)));
+            OnnxGraph expanded = FunctionExpansion.Expand(fused);
+            OnnxGraph plain = LayerFusion.Fuse(original, new FusionOptions { Pattern = ["ConvBatchNorm"] }, Report.None, CancellationToken.None);
+            Assert.Equal(Lines(plain), Lines(expanded));
+            Assert.Equal(plain.Body.Initializers.Select(i => i.Name).Order(StringComparer.Ordinal), expanded.Body.Initializers.Select(i => i.Name).Order(StringComparer.Ordinal));
+            if (name == "style-candy") continue;
+            foreach (IReadOnlyDictionary<string, TensorData> inputs in SampleData.Inputs(name, original))
+            {
+                IReadOnlyDictionary<string, TensorData> expected = ModelRunner.Run(original, inputs, CancellationToken.None);
+                IReadOnlyDictionary<string, TensorData> actual = ModelRunner.Run(fused, inputs, CancellationToken.None);
+                foreach (string result in expected.Keys) Results.AssertClose(expected[result], actual[result], 1e-4, $"{name} {result}");
+            }
+        }
+    }
+
+    private static OnnxGraph Fuse(OnnxGraph graph) => LayerFusion.Fuse(graph, new FusionOptions(), Report.None, CancellationToken.None);
+
+    private static IEnumerable<string> Lines(OnnxGraph graph) => graph.Body.NodesWithSubgraphs.Select(n => $"{n.Name}: {n} {string.Join(", ", n.Outputs.Select(o => o?.Type?.ToString()))}").Order(StringComparer.Ordinal);
+}

@@ -61,15 +61,14 @@ internal static class ContractionMatcher
         public void TakeEpilogue(bool takesQuantization)
         {
             bool hasBias = anchor.Input(2) is not null || anchor.OpType is not ("MatMul" or "Conv" or "ConvTranspose" or "Gemm");
-            bool hasSum = false;
             if (!hasBias && TakeSum(isBias: true)) _name.Append("Bias");
             if (TakeSum(isBias: false))
             {
-                hasSum = true;
                 _name.Append("Add");
                 if (takesQuantization) TakeDequantized(Nodes[^1]);
             }
-            if (!TakeActivation() && !hasSum) TakeAffine();
+            TakeActivation();
+            TakeAffine();
             if (takesQuantization && Reader() is { OpType: "QuantizeLinear" } quantize && quantize.Input(0) == _value && Extend([quantize], quantize)) _isQuantized = true;
         }
 
@@ -78,7 +77,7 @@ internal static class ContractionMatcher
         private bool TakeSum(bool isBias)
         {
             // Of several readers the sum may be any: the miss should name it.
-            if (_value.UseList.Select(u => u.Node).FirstOrDefault(n => n.Is("Add") && n.Graph == anchor.Graph) is not { } add) return false;
+            if (_value.UseList.Select(u => u.Node).FirstOrDefault(n => (n.Is("Add") || n.Is("Sum")) && n.Inputs.Count == 2 && n.Graph == anchor.Graph) is not { } add) return false;
             Value? other = ReferenceEquals(add.Input(0), _value) ? add.Input(1) : add.Input(0);
             if (other is null || ReferenceEquals(other, _value)) return false;
             bool isConstant = PassContext.Constant(other) is not null || (other.Producer is { OpType: "DequantizeLinear" } d && PassContext.Constant(d.Input(0)) is not null);
@@ -93,7 +92,7 @@ internal static class ContractionMatcher
             return scope.IsFree(add) && Extend([add], add);
         }
 
-        private bool TakeActivation()
+        private void TakeActivation()
         {
             foreach (Composite composite in Composites.Activations)
             {
@@ -102,15 +101,14 @@ internal static class ContractionMatcher
                     if (composite.Match(last, scope, out string? reason) is { } match && ReferenceEquals(match["x"], _value) && Extend([.. match.Nodes], last))
                     {
                         _name.Append(composite.Name);
-                        return true;
+                        return;
                     }
                     if (reason is not null) scope.Miss(composite.Name, last, reason);
                 }
             }
             Node? activation = _value.UseList.Select(u => u.Node).FirstOrDefault(n => n.Domain.Length == 0 && s_activations.Contains(n.OpType) && n.Graph == anchor.Graph);
-            if (activation is null || !ReferenceEquals(activation.Input(0), _value) || !scope.IsFree(activation) || !HasConstantParameters(activation) || !Extend([activation], activation)) return false;
+            if (activation is null || !ReferenceEquals(activation.Input(0), _value) || !scope.IsFree(activation) || !HasConstantParameters(activation) || !Extend([activation], activation)) return;
             _name.Append(activation.OpType);
-            return true;
         }
 
         /// <summary>Nodes at most a few steps away in which an activation written in pieces may end.</summary>
@@ -142,12 +140,17 @@ internal static class ContractionMatcher
             return true;
         }
 
-        /// <summary>A product with a constant, such as the scaling of attention scores, where nothing else follows.</summary>
+        /// <summary>Products and sums with a number: the scaling of attention scores, the learned scale and shift after an activation.</summary>
         private void TakeAffine()
         {
-            if (Reader() is not { } node || !(node.Is("Mul") || node.Is("Div")) || !ReferenceEquals(node.Input(0), _value) || !scope.IsFree(node)) return;
-            if (PassContext.Constant(node.Input(1)) is not { ElementCount: 1 } || !Types.SameShape(_value, node.Output()) || !Extend([node], node)) return;
-            _name.Append("Scale");
+            for (int i = 0; i < 4; i++)
+            {
+                if (Reader() is not { Domain.Length: 0 } node || node.OpType is not ("Mul" or "Div" or "Add" or "Sub") || !scope.IsFree(node) || !Types.SameShape(_value, node.Output())) return;
+                bool readsFirst = ReferenceEquals(node.Input(0), _value);
+                if (!readsFirst && node.OpType is ("Div" or "Sub")) return;
+                if (PassContext.Constant(node.Input(readsFirst ? 1 : 0)) is not { ElementCount: 1 } || _value.UseList.Count != 1 || !Extend([node], node)) return;
+                _name.Append(node.OpType is "Mul" or "Div" ? "Scale" : "Shift");
+            }
         }
 
         private bool Extend(IReadOnlyList<Node> nodes, Node last)

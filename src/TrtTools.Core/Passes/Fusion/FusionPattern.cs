@@ -19,6 +19,7 @@ internal sealed record Composite(string Name, IReadOnlyList<TreePattern> Shapes,
         foreach (TreePattern shape in Shapes)
         {
             if (!shape.RootOpTypes.Contains(last.OpType) || shape.Match(last) is not { } match) continue;
+            if (!match.Nodes.All(scope.IsFree)) continue;
             string? why = Guard?.Invoke(match, scope) ?? scope.WhyNot(match.Nodes, last);
             if (why is null) return match;
             reason ??= why;

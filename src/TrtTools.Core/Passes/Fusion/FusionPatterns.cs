@@ -27,7 +27,8 @@ internal static class FusionPatterns
     /// <summary>A composite as a group of its own.</summary>
     private static FusionPattern Whole(Composite composite) => new(composite.Name, (name, scope) =>
     {
-        foreach (Node node in scope.Nodes)
+        // From the end, so that the largest form, which ends last, comes first.
+        foreach (Node node in scope.Nodes.Reverse())
         {
             if (!scope.IsFree(node) || node.Domain.Length > 0) continue;
             if (composite.Match(node, scope, out string? reason) is { } match) scope.Take(name, composite.Name, match.Nodes);
