@@ -115,6 +115,23 @@ public sealed class ExportTests
     }
 
     [Fact]
+    public void ONNX_Runtime_loads_every_fused_model_and_so_do_we()
+    {
+        using TestFolder folder = new();
+        foreach (string name in SharedModels.Names.Where(n => n != "style-candy"))
+        {
+            using OnnxGraph graph = OnnxFile.Import(SharedModels.Path(name), Report.None, default);
+            using OnnxGraph fused = TrtTools.Passes.LayerFusion.Fuse(graph, new TrtTools.Passes.FusionOptions(), Report.None, default);
+            string path = folder.File(name + ".onnx");
+            OnnxFile.Export(fused, path, new ExportOptions(), Report.None, default);
+            using OrtSession session = OrtSession.FromFile(path, new OrtOptions());
+            Assert.Equal(graph.Outputs.Select(o => o.Name), session.OutputNames);
+            using OnnxGraph back = OnnxFile.Import(path, Report.None, default);
+            MessageComparison.Equal(ModelProto.Parser.ParseFrom(File.ReadAllBytes(path)), Written(back), name);
+        }
+    }
+
+    [Fact]
     public void Functions_are_expanded_on_request()
     {
         using TestFolder folder = new();
