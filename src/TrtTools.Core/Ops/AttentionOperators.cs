@@ -24,7 +24,7 @@ internal static class AttentionOperators
     private static void Attention(InferenceContext context)
     {
         DataType type = context.ElementType(0);
-        if (context.Shape(0) is not { Rank: 3 or 4 } q || context.Shape(2) is not { Rank: 3 or 4 } v || context.Shape(1) is not { Rank: 3 or 4 } k) return;
+        if (context.Shape(0) is not { Rank: 3 or 4 } q || context.Shape(1) is not { } k || context.Shape(2) is not { } v || k.Rank != q.Rank || v.Rank != q.Rank) return;
         bool packed = q.Rank == 3;
         DimExpr? batch = q.Dimensions[0];
         DimExpr? queryHeads = packed ? context.View.Int("q_num_heads", 1) : q.Dimensions[1], heads = packed ? context.View.Int("kv_num_heads", 1) : k.Dimensions[1];

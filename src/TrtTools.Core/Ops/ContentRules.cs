@@ -17,7 +17,7 @@ internal static class ContentRules
         long[][] strides = new long[inputs][];
         for (int i = 0; i < inputs; i++)
         {
-            if (context.Content(i) is not { } content || context.Shape(i)?.ToStatic() is not { } own) return;
+            if (context.Content(i) is not { } content || context.Shape(i)?.ToStatic() is not { } own || !Broadcasts(own, shape)) return;
             contents[i] = content;
             strides[i] = BroadcastStrides(own, shape.Length);
         }
@@ -96,6 +96,9 @@ internal static class ContentRules
 
     /// <summary>True when no nonnegative values of the symbols make the expression negative, as far as its form shows.</summary>
     public static bool IsNonNegative(DimExpr? element) => element is not null && element.HasOnlyNonNegativeTerms;
+
+    private static bool Broadcasts(long[] shape, long[] target) =>
+        shape.Length <= target.Length && !shape.Where((d, i) => d != 1 && d != target[target.Length - shape.Length + i]).Any();
 
     private static long[] Strides(long[] shape)
     {

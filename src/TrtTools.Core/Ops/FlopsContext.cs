@@ -24,6 +24,8 @@ internal sealed record FlopsContext(OperatorView View, IReadOnlyList<long[]?> In
     {
         ComputeForm.Pointwise => context.OutputCount() * Math.Max(1, context.View.Node.Inputs.Count(i => i is not null) - 1),
         ComputeForm.Reduction => context.InputCount(0),
+        // A matrix product's inner extent is the first operand's last; convolutions say it themselves.
+        ComputeForm.Contraction => context.Input(0) is { Length: > 0 } a ? 2 * context.OutputCount() * a[^1] : 0,
         ComputeForm.Window => context.OutputCount() * FlopsContext.Count(context.View.Ints("kernel_shape")),
         ComputeForm.Resample => context.OutputCount() * 4,
         _ => 0,

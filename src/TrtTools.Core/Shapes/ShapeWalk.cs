@@ -99,11 +99,16 @@ internal sealed class ShapeWalk
         {
             Call(function, context);
         }
-        else if (OperatorCatalog.Find(node.Domain, node.OpType, context.Opset)?.ShapeRule is { } rule)
+        else if (OperatorCatalog.Find(node.Domain, node.OpType, context.Opset) is { ShapeRule: { } rule } definition)
         {
+            (int least, int most) = definition.InputsAt(context.Opset);
+            int inputs = node.Inputs.Count;
+            while (inputs > 0 && node.Inputs[inputs - 1] is null) inputs--;
             try
             {
-                rule(context);
+                if (node.Inputs.Count < least) context.Contradict($"it has {node.Inputs.Count} inputs and needs {least}");
+                else if (inputs > most) context.Contradict($"it has {inputs} inputs and takes {most}");
+                else rule(context);
             }
             catch (OverflowException)
             {
