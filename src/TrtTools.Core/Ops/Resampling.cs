@@ -69,7 +69,7 @@ internal static class Resampling
     private static void GridSample(InferenceContext context)
     {
         SymbolicShape? x = context.Shape(0), grid = context.Shape(1);
-        SymbolicShape? result = grid is { Rank: > 2 } ? new SymbolicShape([x?.Dimensions[0] ?? grid.Dimensions[0], x is { Rank: > 1 } ? x.Dimensions[1] : null, .. grid.Dimensions.Skip(1).Take(grid.Rank - 2)]) : null;
+        SymbolicShape? result = grid is { Rank: > 2 } ? new SymbolicShape([x is { Rank: > 1 } ? x.Dimensions[0] : grid.Dimensions[0], x is { Rank: > 1 } ? x.Dimensions[1] : null, .. grid.Dimensions.Skip(1).Take(grid.Rank - 2)]) : null;
         context.Set(0, context.ElementType(0), result);
     }
 
