@@ -1,4 +1,5 @@
 using TrtTools.Ir;
+using TrtTools.Passes;
 using TrtTools.Tensors;
 
 namespace TrtTools.Quantization;
@@ -9,8 +10,11 @@ internal static class CanonicalGraph
 {
     public static OnnxGraph Of(OnnxGraph graph, CancellationToken stop)
     {
-        stop.ThrowIfCancellationRequested();
-        return graph.Copy();
+        OnnxGraph open = graph.Copy();
+        FunctionInliner.Inline(open, static _ => true);
+        OnnxGraph result = GraphOptimizer.Optimize(open, new OptimizeOptions(), Report.None, stop);
+        result.History = graph.History;
+        return result;
     }
 
     /// <summary>The names that a value goes by in the model file.</summary>

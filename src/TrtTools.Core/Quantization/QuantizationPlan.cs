@@ -49,9 +49,10 @@ internal sealed class QuantizationPlan
     {
         QuantizationPlan plan = new(graph, cache, options);
         HashSet<Value> chosen = [];
+        HashSet<Value> beforeLayer = BeforeLayer(graph.Body);
         foreach (Node node in graph.Body.Nodes)
         {
-            if (node.Is("Conv") || node.Is("Gemm") || node.Is("MatMul")) plan.ConsiderLayer(node, chosen);
+            if (node.Is("Conv") || node.Is("Gemm") || node.Is("MatMul")) plan.ConsiderLayer(node, chosen, beforeLayer);
         }
         plan.Spread(chosen);
         plan.Tensors.AddRange(graph.Body.Values.Where(chosen.Contains));
@@ -65,7 +66,7 @@ internal sealed class QuantizationPlan
     /// <summary>No tensor of the class can be negative, whatever the data.</summary>
     public bool IsNonNegative(Value value) => Tensors.Where(t => ReferenceEquals(Root(t), Root(value))).All(NonNegative);
 
-    private void ConsiderLayer(Node node, HashSet<Value> chosen)
+    private void ConsiderLayer(Node node, HashSet<Value> chosen, HashSet<Value> beforeLayer)
     {
         if (WeightOf(node) is not { } weight || node.Input(0) is not { } input || input.IsConstant || input.Type is { DataType: not DataType.Float32 }) return;
         string name = node.DisplayName;
@@ -75,7 +76,10 @@ internal sealed class QuantizationPlan
             return;
         }
         Value output = LayerOutput(node);
-        if (!HasScale(input) || !HasScale(output) && !output.IsGraphOutput)
+        // ONNX Runtime's integer convolution also ends in INT8. What no further layer reads is a result: there the last bits decide
+        // (which of two neighbours is the maximum), so it keeps them.
+        bool endsInteger = node.Is("Conv") && !output.IsGraphOutput && beforeLayer.Contains(output);
+        if (!HasScale(input) || endsInteger && !HasScale(output))
         {
             FloatLayers.Add((name, "the cache holds no scale for its tensors"));
             return;
@@ -87,7 +91,7 @@ internal sealed class QuantizationPlan
             return;
         }
         QuantizedWeight quantized = QuantizedWeight.Of(weight.Data, weight.Axis, bias, Statistics(input)!.Scale);
-        double? sqnr = Combine(quantized.Sqnr, Statistics(input)!.Sqnr, output.IsGraphOutput ? null : Statistics(output)?.Sqnr);
+        double? sqnr = Combine(quantized.Sqnr, Statistics(input)!.Sqnr, endsInteger ? Statistics(output)?.Sqnr : null);
         if (sqnr < _options.SqnrThreshold)
         {
             FloatLayers.Add((name, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"SQNR {sqnr:F1} dB")));
@@ -95,10 +99,24 @@ internal sealed class QuantizationPlan
         }
         Layers.Add(new QuantizedLayer(node, weight.Axis, quantized, bias, sqnr));
         chosen.Add(input);
-        // A matrix product may end in floating point, a convolution of ONNX Runtime may not; a result that leaves the model keeps all its bits.
-        if (output.IsGraphOutput || !node.Is("Conv") && output.Uses.Count == 0) return;
+        if (!endsInteger) return;
         chosen.Add(output);
         LayerOutputs.Add(output);
+    }
+
+    /// <summary>The values from which a path leads to a layer with weights.</summary>
+    private static HashSet<Value> BeforeLayer(Graph body)
+    {
+        HashSet<Value> result = [];
+        for (Node? node = body.Last; node is not null; node = node.Previous)
+        {
+            if (WeightOf(node) is not null) result.Add(node.Input(0)!);
+            else if (node.Outputs.Any(o => o is not null && result.Contains(o)))
+            {
+                foreach (Value input in node.Inputs.OfType<Value>()) result.Add(input);
+            }
+        }
+        return result;
     }
 
     /// <summary>Noise adds up: weights, input, output.</summary>
@@ -111,6 +129,7 @@ internal sealed class QuantizationPlan
     private static (TensorData Data, int Axis)? WeightOf(Node node)
     {
         if (node.Input(1) is not { IsConstant: true, Data: { Type: DataType.Float32 } data }) return null;
+        if (node.Domain.Length > 0 || node.Input(0) is null) return null;
         switch (node.OpType)
         {
             case "Conv" when data.Rank is >= 3 and <= 5:
@@ -134,6 +153,10 @@ internal sealed class QuantizationPlan
 
     /// <summary>Relu, or a Clip that starts at 0.</summary>
     private static bool IsRectifier(Node node) => node.Is("Relu") || node.Is("Clip") && ClipMin(node) == 0;
+
+    /// <summary>Upper end of a Clip that is a constant.</summary>
+    public static float? ClipMax(Node node) => node.Attributes["max"]?.Content is float attribute ? attribute
+        : node.Input(2) is { IsConstant: true, Data: { Type: DataType.Float32, ElementCount: 1 } data } ? data.AsSpan<float>()[0] : null;
 
     private static float? ClipMin(Node node) => node.Attributes["min"]?.Content is float attribute ? attribute
         : node.Input(1) is { IsConstant: true, Data: { Type: DataType.Float32, ElementCount: 1 } data } ? data.AsSpan<float>()[0] : null;

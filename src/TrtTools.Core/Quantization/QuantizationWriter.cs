@@ -35,13 +35,30 @@ internal sealed class QuantizationWriter(OnnxGraph graph, QuantizationPlan plan,
             : _body.AddConstant(value.Name + "_zero_point", TensorData.Scalar(plan.IsNonNegative(value) ? (byte)0 : (byte)128));
         Node? before = value.Producer is { } producer ? producer.Next : _body.First;
         Node quantize = _body.AddNode("QuantizeLinear", [value, scaleValue, zeroPoint], [_body.FreshName(value.Name + "_quantized")], before: before);
-        Node dequantize = _body.AddNode("DequantizeLinear", [quantize.Output(), scaleValue, zeroPoint], [_body.FreshName(value.Name + "_dequantized")], before: before);
+        Node dequantize = _body.AddNode("DequantizeLinear", [LimitedOutput(value, quantize, scale, before), scaleValue, zeroPoint], [_body.FreshName(value.Name + "_dequantized")], before: before);
         quantize.Name = _body.FreshName(value.Name + "_QuantizeLinear");
         dequantize.Name = _body.FreshName(value.Name + "_DequantizeLinear");
         quantize.Output()!.Type = value.Type is { } type ? type with { DataType = cpuEncoding ? DataType.UInt8 : DataType.Int8 } : null;
         dequantize.Output()!.Type = value.Type;
         _original.Add(dequantize.Output()!, value);
         foreach (Use use in uses) use.Node.SetInput(use.Index, dequantize.Output());
+        if (value is { HasUses: false, Producer: { } unread } && unread.Is("Clip")) _body.Remove(unread);
+    }
+
+    /// <summary>ONNX Runtime takes Relu into an integer layer, but a Clip only when the type itself ends there. So the Clip goes:
+    /// unsigned numbers end at 0 as it does, and their upper end is cut where signed ones have theirs.</summary>
+    private Value LimitedOutput(Value value, Node quantize, float scale, Node? before)
+    {
+        Value quantized = quantize.Output()!;
+        if (!cpuEncoding || !plan.LayerOutputs.Contains(value) || value.IsGraphOutput || value.Producer is not { } clip || !clip.Is("Clip") || !plan.IsNonNegative(value)) return quantized;
+        float max = QuantizationPlan.ClipMax(clip) ?? float.PositiveInfinity;
+        byte limit = (byte)Math.Clamp(MathF.Round(max / scale), 0, 127);
+        quantize.SetInput(0, clip.Input(0));
+        Node cut = _body.AddNode("Clip", [quantized, null, _body.AddConstant(value.Name + "_limit", TensorData.Scalar(limit))], [_body.FreshName(value.Name + "_limited")], before: before);
+        cut.Name = clip.Name;
+        cut.SourceNodes = clip.SourceNodes;
+        cut.Output()!.Type = quantized.Type;
+        return cut.Output()!;
     }
 
     /// <summary>A reader that works on integers, or hands values on to one.</summary>
