@@ -18,9 +18,9 @@ foreach ($model in Get-ChildItem "$Folder/*/model.onnx" | Sort-Object FullName) 
         $engine = $fused | Build-Engine -Device Cpu
         $outputs = foreach ($set in Get-ChildItem $model.Directory -Filter test_data_set_*) { $engine | Compare-EngineOutput -Reference $set.FullName }
         # The greatest error of any output, as a share of that output's scale (its greatest absolute value in the reference).
-        $error1 = ($outputs | ForEach-Object { if ($_.ReferenceScale -gt 0) { $_.MaxAbsoluteError / $_.ReferenceScale } else { $_.MaxAbsoluteError } } | Measure-Object -Maximum).Maximum
+        $error1 = ($outputs | ForEach-Object { $_.Scale -gt 0 ? $_.MaxAbsoluteError / $_.Scale : $_.MaxAbsoluteError } | Measure-Object -Maximum).Maximum
         $cosine = ($outputs | Measure-Object Cosine -Minimum).Minimum
-        $top = ($outputs | Measure-Object TopKAgreement -Minimum).Minimum
+        $top = ($outputs | Measure-Object Top1Agreement -Minimum).Minimum
         $good = $error1 -le 1e-4 -or ($name -match 'int8' -and $cosine -ge 0.999 -and $top -eq 1)
         if (-not $good) { $failed++ }
         $row -f $name, ($graph | Measure-OnnxGraph).NodeCount, ($optimized | Measure-OnnxGraph).NodeCount, $fused.Nodes.Count, $engine.BuildSeconds, $error1, $cosine, $top, ($good ? 'ok' : 'FAIL')

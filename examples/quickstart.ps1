@@ -63,8 +63,7 @@ foreach ($engine in $fp32, $int8) {
 }
 ''
 '6. Compare each with the original file in ONNX Runtime, all optimizations off'
-$fp32 | Compare-EngineOutput -InputData @{ image = $images }
-$int8 | Compare-EngineOutput -InputData @{ image = $images } -AbsoluteTolerance 1 -RelativeTolerance 0.1
+$fp32, $int8 | Compare-EngineOutput -InputData @{ image = $images }
 
 "The engines are in $folder"
 'Next: Get-Help about_TrtTools, or examples/02-read-text to see a model read text.'
