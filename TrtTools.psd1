@@ -24,6 +24,7 @@
         'Invoke-LayerFusion'
         'Measure-Engine'
         'Measure-OnnxGraph'
+        'New-CalibrationCache'
         'Optimize-OnnxGraph'
         'Test-OnnxGraph'
         'Test-OperatorSupport'
