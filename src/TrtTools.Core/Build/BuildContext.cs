@@ -7,21 +7,31 @@ using TrtTools.Tensors;
 namespace TrtTools.Build;
 
 /// <summary>One build: the graph as far as it has come, and what was found on the way.</summary>
-internal sealed class BuildContext(OnnxGraph source, BuildOptions options, Report report, CancellationToken stop)
+internal sealed class BuildContext
 {
     private static int s_warnedOfMissingCuda;
 
+    public BuildContext(OnnxGraph source, BuildOptions options, Report report, CancellationToken stop)
+    {
+        Source = source;
+        Graph = source;
+        Options = options;
+        Report = new CapturingReport(report, Warnings);
+        Stop = stop;
+    }
+
     /// <summary>The graph as it was given.</summary>
-    public OnnxGraph Source { get; } = source;
+    public OnnxGraph Source { get; }
 
     /// <summary>The graph as the last stage left it.</summary>
-    public OnnxGraph Graph { get; set; } = source;
+    public OnnxGraph Graph { get; set; }
 
-    public BuildOptions Options { get; } = options;
+    public BuildOptions Options { get; }
 
-    public Report Report { get; } = report;
+    /// <summary>Keeps each warning for the engine.</summary>
+    public Report Report { get; }
 
-    public CancellationToken Stop { get; } = stop;
+    public CancellationToken Stop { get; }
 
     public string Name => Options.Name ?? Source.Name;
 
@@ -36,6 +46,9 @@ internal sealed class BuildContext(OnnxGraph source, BuildOptions options, Repor
     public IReadOnlyDictionary<string, TensorFormat> InputFormats { get; private set; } = new Dictionary<string, TensorFormat>();
 
     public IReadOnlyDictionary<string, TensorFormat> OutputFormats { get; private set; } = new Dictionary<string, TensorFormat>();
+
+    /// <summary>The graph before it was quantized; null when the build did not quantize it.</summary>
+    public OnnxGraph? FloatGraph { get; set; }
 
     /// <summary>The graph in the form that runs.</summary>
     public CanonicalForm? Form { get; set; }
@@ -53,11 +66,7 @@ internal sealed class BuildContext(OnnxGraph source, BuildOptions options, Repor
         [Ort.OnnxRuntimeHost.OptimizationSetting] = "full", [Ort.OnnxRuntimeHost.ThreadsSetting] = "0", [Ort.OnnxRuntimeHost.SpinningSetting] = "0",
     };
 
-    public void Warn(string message)
-    {
-        Warnings.Add(message);
-        Report.Warning($"{Name}: {message}");
-    }
+    public void Warn(string message) => Report.Warning($"{Name}: {message}");
 
     /// <summary>Decides where the engine runs: so far always the CPU.</summary>
     public void ChooseDevice()
@@ -124,7 +133,6 @@ internal sealed class BuildContext(OnnxGraph source, BuildOptions options, Repor
     /// <summary>A machine does not change between two builds, so one warning is enough for a process; each engine carries the fact.</summary>
     private void WarnOnce(string message)
     {
-        Warnings.Add(message);
-        if (Interlocked.Exchange(ref s_warnedOfMissingCuda, 1) == 0) Report.Warning(message);
+        if (Interlocked.Exchange(ref s_warnedOfMissingCuda, 1) == 0) Report.Warning(message); else Warnings.Add(message);
     }
 }

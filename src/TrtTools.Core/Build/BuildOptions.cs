@@ -1,5 +1,6 @@
 using TrtTools.Data;
 using TrtTools.Engines;
+using TrtTools.Quantization;
 
 namespace TrtTools.Build;
 
@@ -25,7 +26,12 @@ public sealed record BuildOptions
     /// <summary>Every precision the device has; the fastest wins.</summary>
     public bool Best { get; init; }
 
-    /// <summary>Samples to calibrate with.</summary>
+    /// <summary>Scales for INT8.</summary>
+    public CalibrationCache? CalibrationCache { get; init; }
+
+    public CalibrationAlgorithm CalibrationAlgorithm { get; init; } = CalibrationAlgorithm.Entropy;
+
+    /// <summary>Samples to calibrate with when there is no cache.</summary>
     public InputSource? CalibrationData { get; init; }
 
     /// <summary>Each profile: input name → range. Empty: shapes are free.</summary>

@@ -48,6 +48,22 @@ internal static class BuildStages
         context.Graph = GraphOptimizer.Optimize(graph, new OptimizeOptions(), context.Report, context.Stop);
     }
 
+    /// <summary>The FP32 engine beside an INT8 one.</summary>
+    public static Execution.Engine AssembleFloat(BuildContext context, System.Diagnostics.Stopwatch clock)
+    {
+        (OnnxGraph graph, CanonicalForm? form, Engines.EnginePrecision precision) = (context.Graph, context.Form, context.Precision);
+        try
+        {
+            (context.Graph, context.Precision) = (context.FloatGraph!, Engines.EnginePrecision.Fp32);
+            Canonicalize(context);
+            return EngineAssembler.Assemble(context, clock);
+        }
+        finally
+        {
+            (context.Graph, context.Form, context.Precision) = (graph, form, precision);
+        }
+    }
+
     public static void Canonicalize(BuildContext context)
     {
         context.Begin("laying out", 0.7);

@@ -45,7 +45,13 @@ internal static class EngineAssembler
             Name = context.Name, Id = content.Id, Device = plan.Device, Precision = plan.Precision, Inputs = inputs, Outputs = outputs, Profiles = [.. context.Profiles],
         };
         using (Engine draft = new(header, content, null, 0)) EngineDetails.Fill(content.Details, draft, context);
-        header = header with { Warnings = [.. context.Warnings], Provenance = Provenance(context), BuildSeconds = Math.Round(clock.Elapsed.TotalSeconds, 3) };
+        return Complete(context, header, content, clock);
+    }
+
+    /// <summary>An engine with the record as it stands now.</summary>
+    public static Engine Complete(BuildContext context, EngineHeader header, EngineContent content, Stopwatch clock)
+    {
+        header = header with { Warnings = [.. context.Warnings.Distinct(StringComparer.Ordinal)], Provenance = Provenance(context), BuildSeconds = Math.Round(clock.Elapsed.TotalSeconds, 3) };
         return new Engine(header, content, null, EngineWriter.FileLength(header, content));
     }
 
@@ -57,7 +63,7 @@ internal static class EngineAssembler
         Options = [.. BuildOptionText.Lines(context.Options)],
     };
 
-    private static EngineTensor Describe(GraphTensor tensor) => new()
+    internal static EngineTensor Describe(GraphTensor tensor) => new()
     {
         Name = tensor.Name, DataType = tensor.DataType, Shape = tensor.Shape, SymbolicShape = tensor.SymbolicShape, HasRank = tensor.HasRank,
     };

@@ -18,8 +18,19 @@ public static class EngineBuilder
         context.CheckOperators();
         BuildStages.Identify(context);
         BuildStages.Simplify(context);
+        PrecisionStage.Apply(context);
         BuildStages.Canonicalize(context);
-        return EngineAssembler.Assemble(context, clock);
+        Engine engine = EngineAssembler.Assemble(context, clock);
+        if (context.FloatGraph is null) return engine;
+        try
+        {
+            using Engine plain = BuildStages.AssembleFloat(context, clock);
+            return SpeedCheck.KeepInt8(engine, plain, context) ? EngineAssembler.Complete(context, engine.Header, engine.Content, clock) : EngineAssembler.Complete(context, plain.Header, plain.Content, clock);
+        }
+        finally
+        {
+            engine.Dispose();
+        }
     }
 
     /// <summary>The checks of <see cref="Build"/> that take no time, with its errors. Gives lines that say what would be built.</summary>

@@ -1,8 +1,5 @@
-using TrtTools.Engines;
 using TrtTools.Engines.Proto;
-using TrtTools.Evaluation;
 using TrtTools.Execution;
-using TrtTools.Ir;
 using TrtTools.Launch;
 using TrtTools.Onnx;
 using TrtTools.Ort;
@@ -31,7 +28,7 @@ internal static class EngineDetails
             byte[] model = OrtModelPacker.Unpack(draft.StepRequest.Model, draft.StepRequest.Weights, draft.Name, out weightsFolder);
             OrtOptions options = OnnxRuntimeHost.OptionsOf(draft.StepRequest.Settings, draft.Name, profile: true) with { OptimizedModelPath = small ? optimized : null, ExternalDataFolder = weightsFolder };
             using OrtSession session = OrtSession.Create(model, options, context.Stop);
-            details.Layers.Add(LayerList.Of(context.Form!, small ? OnnxFile.Parse(File.ReadAllBytes(optimized), draft.Name) : context.Form!.Graph));
+            details.Layers.Add(LayerList.Of(context.Form!, small ? OnnxFile.Parse(File.ReadAllBytes(optimized), draft.Name) : context.Form!.Graph, context.FloatGraph));
             AddTimes(details, draft, session, context);
         }
         finally
@@ -50,13 +47,13 @@ internal static class EngineDetails
         bool profiled = false;
         try
         {
-            IReadOnlyDictionary<string, long[]>? shapes = FindShapes(draft, step, context, out IReadOnlyDictionary<string, TensorData>? data);
+            Dictionary<string, long[]>? shapes = FindShapes(draft, step, context, out IReadOnlyDictionary<string, TensorData>? data);
             if (data is null)
             {
                 context.Report.Verbose($"{draft.Name}: made-up inputs do not run, so the layers have no times.");
                 return;
             }
-            foreach ((string name, long[] shape) in shapes ?? new Dictionary<string, long[]>())
+            foreach ((string name, long[] shape) in shapes ?? [])
             {
                 SampleShape sample = new() { Name = name };
                 sample.Shape.Add(shape);
@@ -72,18 +69,16 @@ internal static class EngineDetails
         }
     }
 
-    /// <summary>Shapes of the dynamic inputs with which the engine runs; the optimum of the first profile where there is one.</summary>
-    private static IReadOnlyDictionary<string, long[]>? FindShapes(Engine draft, IHostStep step, BuildContext context, out IReadOnlyDictionary<string, TensorData>? data)
+    /// <summary>Shapes of the dynamic inputs with which the engine runs; null where it has none to choose.</summary>
+    private static Dictionary<string, long[]>? FindShapes(Engine draft, IHostStep step, BuildContext context, out IReadOnlyDictionary<string, TensorData>? data)
     {
         data = null;
-        bool free = draft.Inputs.Any(i => i.Shape.Contains(-1)) && draft.Profiles.Count == 0;
-        foreach (long extent in free ? [32, 64, .. Evaluation.SyntheticInputs.ExtentsToTry] : new long[] { 1 })
+        foreach (Dictionary<string, long[]>? shapes in SampleShapes.Candidates(draft))
         {
             context.Stop.ThrowIfCancellationRequested();
-            Dictionary<string, long[]>? shapes = free ? draft.Inputs.Where(i => i.Shape.Contains(-1)).ToDictionary(i => i.Name, i => Guess(i, draft.Inputs, extent), StringComparer.Ordinal) : null;
             try
             {
-                IReadOnlyDictionary<string, TensorData> made = Execution.SyntheticInputs.Create(draft, shapes, out _).ToDictionary(p => p.Key, p => p.Value.Content, StringComparer.Ordinal);
+                IReadOnlyDictionary<string, TensorData> made = SyntheticInputs.Create(draft, shapes, out _).ToDictionary(p => p.Key, p => p.Value.Content, StringComparer.Ordinal);
                 using IHostRun run = step.Bind(made);
                 run.Execute(context.Stop);
                 data = made;
@@ -91,16 +86,9 @@ internal static class EngineDetails
             }
             catch (TrtToolsException e) when (e.Code is ErrorCode.EvaluationFailed or ErrorCode.ShapeMismatch or ErrorCode.ShapeUnknown or ErrorCode.InputInvalid)
             {
-                context.Report.Debug($"{draft.Name} does not run on made-up inputs with extent {extent}: {e.Message}");
+                context.Report.Debug($"{draft.Name} does not run on made-up inputs: {e.Message}");
             }
         }
         return null;
-    }
-
-    /// <summary>The batch is 1 wherever its symbol stands, any other dynamic dimension <paramref name="extent"/>.</summary>
-    private static long[] Guess(EngineTensor input, IReadOnlyList<EngineTensor> all, long extent)
-    {
-        HashSet<string> batch = [.. all.Where(i => i.Shape.Length > 1 && i.Shape[0] < 0).Select(i => i.SymbolicShape[0]).Where(s => s != "?")];
-        return [.. input.Shape.Select((d, i) => d >= 0 ? d : i == 0 && input.Shape.Length > 1 || batch.Contains(input.SymbolicShape[i]) ? 1 : extent)];
     }
 }

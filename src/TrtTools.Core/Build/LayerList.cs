@@ -19,13 +19,19 @@ internal sealed partial class LayerList
     [GeneratedRegex(@"(?<![A-Za-z0-9])([vn]\d+)(?![0-9])", RegexOptions.CultureInvariant)]
     private static partial Regex Numbered();
 
-    private LayerList(CanonicalForm form, Graph running)
+    private readonly HashSet<string>? _known;
+
+    private LayerList(CanonicalForm form, Graph running, OnnxGraph? unquantized)
     {
+        // What quantization put in is no node of the model.
+        _known = unquantized is null ? null : [.. unquantized.Body.Nodes.SelectMany(n => n.SourceNodes.Count > 0 ? n.SourceNodes : [n.DisplayName])];
         _form = form;
         _running = running;
     }
 
-    public static IReadOnlyList<Layer> Of(CanonicalForm form, OnnxGraph running) => new LayerList(form, running.Body).Run();
+    /// <param name="running">The graph as ONNX Runtime optimized it.</param>
+    /// <param name="unquantized">The graph before the build quantized it, if it did.</param>
+    public static IReadOnlyList<Layer> Of(CanonicalForm form, OnnxGraph running, OnnxGraph? unquantized) => new LayerList(form, running.Body, unquantized).Run();
 
     private List<Layer> Run()
     {
@@ -47,8 +53,24 @@ internal sealed partial class LayerList
         // A Conv that adds a residual, or applies an activation, carries the name of the Conv alone.
         if (HasSum(node) && Follow(value, "Add") is { } sum) value = sum;
         if (node.Attributes.String("activation", "") is { Length: > 0 } activation && Follow(value, activation) is { } activated) value = activated;
+        // An integer layer ends where its result is quantized; the rectifier before that is part of it.
+        if (IsInteger(node))
+        {
+            for (Value at = value; at.Uses is [{ } use] && use.Node is { OpType: "Relu" or "Clip" or "QuantizeLinear" };)
+            {
+                at = use.Node.Output()!;
+                if (use.Node.OpType == "QuantizeLinear")
+                {
+                    value = at;
+                    break;
+                }
+            }
+        }
         return [value];
     }
+
+    private static bool IsInteger(Node node) => node.OpType.StartsWith("QLinear", StringComparison.Ordinal) || node.OpType.StartsWith("QGemm", StringComparison.Ordinal)
+        || node.OpType.Contains("Integer", StringComparison.Ordinal) || node.OpType.StartsWith("DynamicQuantizeMatMul", StringComparison.Ordinal);
 
     private static Value? Follow(Value value, string opType) => value.Uses is [{ } use] && use.Node.Is(opType) ? use.Node.Output() : null;
 
@@ -78,7 +100,7 @@ internal sealed partial class LayerList
             InputShape = string.Join(", ", node.Inputs.Where(i => i is { IsConstant: false }).Select(i => TypeText(i!))), OutputShape = string.Join(", ", node.Outputs.OfType<Value>().Select(TypeText)),
             WeightBytes = node.Inputs.Where(i => i is { IsConstant: true }).Sum(i => i!.Data!.ByteCount),
         };
-        layer.SourceNodes.Add(sources.SelectMany(Originals).Distinct(StringComparer.Ordinal));
+        layer.SourceNodes.Add(sources.SelectMany(Originals).Where(n => _known is null || _known.Contains(n)).Distinct(StringComparer.Ordinal));
         return layer;
     }
 
@@ -106,7 +128,7 @@ internal sealed partial class LayerList
 
     private string DisplayName(Node node, List<Node> sources)
     {
-        string name = sources.Count > 0 ? OriginalName(sources[^1]) : IsReorder(node) ? $"{Kind(node)} {TraceName(node)}" : node.DisplayName;
+        string name = sources.FindLast(s => _known is null || Originals(s).Any(_known.Contains)) is { } last ? OriginalName(last) : sources.Count > 0 ? OriginalName(sources[^1]) : IsReorder(node) ? $"{Kind(node)} {TraceName(node)}" : node.DisplayName;
         string unique = name;
         for (int i = 2; !_names.Add(unique); i++) unique = string.Create(CultureInfo.InvariantCulture, $"{name} ({i})");
         return unique;
@@ -126,7 +148,8 @@ internal sealed partial class LayerList
     {
         string kind = node.OpType switch
         {
-            "FusedConv" => "Conv", "FusedGemm" => "Gemm", "FusedMatMul" => "MatMul", "ReorderInput" or "ReorderOutput" => "Reorder", _ => node.OpType,
+            "FusedConv" => "Conv", "FusedGemm" => "Gemm", "FusedMatMul" => "MatMul", "ReorderInput" or "ReorderOutput" => "Reorder",
+            "QGemm" => "Gemm", _ when node.OpType.StartsWith("QLinear", StringComparison.Ordinal) => node.OpType["QLinear".Length..], _ => node.OpType,
         };
         string activation = node.Attributes.String("activation", "");
         return kind + (HasSum(node) ? " + Add" : "") + (activation.Length > 0 ? $" + {activation}" : "");
@@ -136,7 +159,7 @@ internal sealed partial class LayerList
 
     private string Precision(Node node)
     {
-        if (node.OpType.StartsWith("QLinear", StringComparison.Ordinal) || node.OpType.Contains("Integer", StringComparison.Ordinal) || node.OpType.StartsWith("DynamicQuantizeMatMul", StringComparison.Ordinal)) return "Int8";
+        if (IsInteger(node)) return "Int8";
         DataType type = node.Outputs.OfType<Value>().Select(o => TypeOf(o)?.DataType ?? DataType.Undefined).FirstOrDefault(t => t != DataType.Undefined);
         return type switch
         {

@@ -12,6 +12,9 @@ internal static class OrtModelPacker
     /// <summary>Stands for the location of weights that an engine holds.</summary>
     private const string Location = "*engine*";
 
+    /// <summary>Smaller tensors stay in the message: each blob is padded to 256 bytes.</summary>
+    private const int SmallestBlob = 1024;
+
     /// <summary>ONNX Runtime takes models up to 2 GB as bytes; more goes by a file of weights.</summary>
     private const long InlineLimit = 1_900_000_000;
 
@@ -23,6 +26,11 @@ internal static class OrtModelPacker
         foreach (TensorProto tensor in model.Graph.Initializer)
         {
             if (!exporter.Deferred.TryGetValue(tensor, out TensorData? data)) continue;
+            if (data.ByteCount < SmallestBlob)
+            {
+                tensor.RawData = ByteString.CopyFrom(data.Bytes);
+                continue;
+            }
             found.Add(new(tensor.Name, data));
             tensor.DataLocation = TensorProto.Types.DataLocation.External;
             tensor.ExternalData.Add(new StringStringEntryProto { Key = "location", Value = Location });

@@ -36,7 +36,7 @@ internal static class LayerProfile
                 // Also when a run fails: the profile's file must go.
                 if (!complete) step.EndProfiling();
             }
-            return step.EndProfiling().ToDictionary(t => t.Name, t => PerRun(t.Calls, done), StringComparer.Ordinal);
+            return step.EndProfiling().ToDictionary(t => t.Name, t => Math.Round(PerRun(t.Calls, done), 6), StringComparer.Ordinal);
         }
     }
 

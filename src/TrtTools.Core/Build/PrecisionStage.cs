@@ -1,0 +1,119 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using TrtTools.Cuda;
+using TrtTools.Data;
+using TrtTools.Engines;
+using TrtTools.Ir;
+using TrtTools.Ort;
+using TrtTools.Quantization;
+
+namespace TrtTools.Build;
+
+/// <summary>Decides what runs in which precision. The CPU runs FP32 and INT8.</summary>
+internal static class PrecisionStage
+{
+    /// <summary>Samples of made-up data; more would not make made-up scales better.</summary>
+    private const int SyntheticSamples = 8;
+
+    /// <summary>A processor without VNNI adds 8-bit products in 16 bits, which overflow; with this, ONNX Runtime uses kernels that do not. It changes nothing elsewhere.</summary>
+    private const string ExactProducts = OnnxRuntimeHost.ConfigurationPrefix + "session.x64quantprecision";
+
+    public static void Apply(BuildContext context)
+    {
+        BuildOptions options = context.Options;
+        LayerPatterns patterns = new(options.LayerPrecision);
+        patterns.CheckAll(context.Source);
+        RefuseFloats(context);
+        if (Quantizer.HasQuantization(context.Graph))
+        {
+            UseOwn(context);
+            return;
+        }
+        if (!options.Int8 && !options.Best) return;
+        if (!options.Int8 && options.CalibrationCache is null && options.CalibrationData is null)
+        {
+            context.Warn("INT8 was left out: -Best needs -CalibrationCache or -CalibrationData for it.");
+            return;
+        }
+        Quantize(context, patterns);
+    }
+
+    private static void RefuseFloats(BuildContext context)
+    {
+        BuildOptions options = context.Options;
+        List<string> asked = [.. new[] { (options.Fp16, "FP16"), (options.Bf16, "BF16"), (options.Tf32, "TF32") }.Where(p => p.Item1).Select(p => p.Item2)];
+        if (asked.Count == 0) return;
+        string names = string.Join(" and ", asked);
+        if (options.Strict)
+        {
+            throw new TrtToolsException(ErrorCode.DeviceUnsupported, context.Name, $"the CPU does not run {names}", "FP32 or INT8", "Leave -Strict out to get FP32 instead, or build for another device");
+        }
+        context.Warn($"{names} was asked for, but the CPU runs FP32 instead: ONNX Runtime's CPU kernels have no faster format of that kind.");
+    }
+
+    private static void UseOwn(BuildContext context)
+    {
+        context.Precision = EnginePrecision.Int8;
+        context.Settings[ExactProducts] = "1";
+        if (context.Options.CalibrationCache is not null || context.Options.CalibrationData is not null)
+        {
+            context.Warn("the model holds QuantizeLinear and DequantizeLinear already, so the calibration given was not used.");
+        }
+        if (context.Options.LayerPrecision is { Count: > 0 }) context.Warn("the model says itself what is quantized, so LayerPrecision was not used.");
+    }
+
+    private static void Quantize(BuildContext context, LayerPatterns patterns)
+    {
+        CalibrationCache cache = context.Options.CalibrationCache ?? Calibrate(context);
+        context.CalibrationHash = Hash(cache);
+        if (context.Options.CalibrationCache is { IsSynthetic: true }) context.Warn("the calibration cache was made from made-up data: accuracy is not to be trusted.");
+        context.Begin("quantizing", 0.5);
+        int before = context.Warnings.Count;
+        QuantizeOptions quantize = new() { CpuEncoding = true, FloatLayer = name => patterns.Find(name) is { } precision && precision != EnginePrecision.Int8 };
+        OnnxGraph quantized = Quantizer.Quantize(context.Graph, cache, quantize, context.Report, context.Stop);
+        if (context.Options.Strict && context.Warnings.Count > before)
+        {
+            throw new TrtToolsException(ErrorCode.OptionInvalid, $"{context.Name}, -Strict", context.Warnings[before], "Every layer in INT8", "Leave -Strict out, or calibrate with more data");
+        }
+        if (!Quantizer.HasQuantization(quantized))
+        {
+            context.Warn("no layer of it runs in INT8: only Conv, Gemm and MatMul with constant weights do. It runs in FP32.");
+            return;
+        }
+        context.FloatGraph = context.Graph;
+        context.Graph = quantized;
+        context.Precision = EnginePrecision.Int8;
+        context.Settings[ExactProducts] = "1";
+    }
+
+    private static CalibrationCache Calibrate(BuildContext context)
+    {
+        context.Begin("calibrating", 0.2);
+        CalibrationOptions options = new() { Algorithm = context.Options.CalibrationAlgorithm };
+        if (context.Options.CalibrationData is { } data) return Calibrator.Calibrate(context.Source, data, options, context.Report, context.Stop);
+        TrtToolsException? last = null;
+        foreach (IReadOnlyList<InputInfo> inputs in SampleShapes.Candidates(context))
+        {
+            try
+            {
+                return Calibrator.Calibrate(context.Source, InputSources.Synthetic(inputs, SyntheticSamples), options, context.Report, context.Stop);
+            }
+            catch (TrtToolsException e) when (e.Code is ErrorCode.EvaluationFailed or ErrorCode.ShapeMismatch)
+            {
+                last = e;
+            }
+        }
+        throw new TrtToolsException(ErrorCode.CalibrationDataInvalid, context.Name, $"made-up inputs do not run ({last?.Message.TrimEnd('.')})", "Data to calibrate with", "Give -CalibrationData, -CalibrationCache, or the inputs' shapes with -InputShape", last);
+    }
+
+    private static string Hash(CalibrationCache cache)
+    {
+        StringBuilder text = new();
+        foreach (TensorCalibration tensor in cache.Tensors.OrderBy(t => t.Name, StringComparer.Ordinal))
+        {
+            text.Append(tensor.Name).Append(": ").Append(BitConverter.SingleToUInt32Bits(tensor.Scale).ToString("x8", CultureInfo.InvariantCulture)).Append('\n');
+        }
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));
+    }
+}
