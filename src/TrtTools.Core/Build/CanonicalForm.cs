@@ -124,7 +124,6 @@ internal sealed class CanonicalForm
         Node twin = to.AddNode(node.OpType, inputs, outputs, node.Domain);
         twin.Overload = node.Overload;
         twin.Name = string.Create(CultureInfo.InvariantCulture, $"n{_nodes++}");
-        twin.SourceNodes = node.SourceNodes;
         Originals.Add(twin.Name, node);
         _domains.Add(node.Domain);
         _called.Add((node.Domain, node.OpType, node.Overload));
@@ -162,7 +161,8 @@ internal sealed class CanonicalForm
     {
         if (value.Data is not { } data) throw new InvalidOperationException($"'{value.Name}' is read before it is computed.");
         Value made = _main.AddInitializer(NextValue(), Bare(data));
-        _map[value] = made;
+        // ONNX Runtime makes unsigned weights and zero points of signed ones, reader by reader, and fails on one that two read.
+        if (data.Type != DataType.Int8) _map[value] = made;
         return made;
     }
 

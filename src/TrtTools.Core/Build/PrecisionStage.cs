@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
-using TrtTools.Cuda;
 using TrtTools.Data;
 using TrtTools.Engines;
 using TrtTools.Ir;
@@ -18,6 +17,16 @@ internal static class PrecisionStage
 
     /// <summary>A processor without VNNI adds 8-bit products in 16 bits, which overflow; with this, ONNX Runtime uses kernels that do not. It changes nothing elsewhere.</summary>
     private const string ExactProducts = OnnxRuntimeHost.ConfigurationPrefix + "session.x64quantprecision";
+
+    /// <summary>ONNX Runtime would quantize the constant weights of a layer that stays in floating point between quantized neighbours.</summary>
+    private const string LeftOut = OnnxRuntimeHost.ConfigurationPrefix + "optimization.disable_specified_optimizers";
+
+    private static void SetInt8(BuildContext context)
+    {
+        context.Precision = EnginePrecision.Int8;
+        context.Settings[ExactProducts] = "1";
+        context.Settings[LeftOut] = "WeightBiasQuantization";
+    }
 
     public static void Apply(BuildContext context)
     {
@@ -54,8 +63,7 @@ internal static class PrecisionStage
 
     private static void UseOwn(BuildContext context)
     {
-        context.Precision = EnginePrecision.Int8;
-        context.Settings[ExactProducts] = "1";
+        SetInt8(context);
         if (context.Options.CalibrationCache is not null || context.Options.CalibrationData is not null)
         {
             context.Warn("the model holds QuantizeLinear and DequantizeLinear already, so the calibration given was not used.");
@@ -83,8 +91,7 @@ internal static class PrecisionStage
         }
         context.FloatGraph = context.Graph;
         context.Graph = quantized;
-        context.Precision = EnginePrecision.Int8;
-        context.Settings[ExactProducts] = "1";
+        SetInt8(context);
     }
 
     private static CalibrationCache Calibrate(BuildContext context)

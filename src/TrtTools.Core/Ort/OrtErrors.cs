@@ -6,8 +6,11 @@ namespace TrtTools.Ort;
 /// <summary>Turns ONNX Runtime's errors into ours.</summary>
 internal static partial class OrtErrors
 {
-    [GeneratedRegex(@"([\w.:/\\-]+) is not a registered function/op", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"([\w.:/\\-]+?)(?:\(-?\d+\))? is not a registered function/op", RegexOptions.CultureInvariant)]
     private static partial Regex Unregistered();
+
+    [GeneratedRegex(@"No Op registered for ([\w.:]+) with domain_version of (\d+)", RegexOptions.CultureInvariant)]
+    private static partial Regex WrongVersion();
 
     [GeneratedRegex(@"Could not find an implementation for ([\w.:]+)\((\d+)\) node with name '([^']*)'", RegexOptions.CultureInvariant)]
     private static partial Regex Unimplemented();
@@ -34,7 +37,12 @@ internal static partial class OrtErrors
         string text = Sentence(e.Message);
         if (Unregistered().Match(text) is { Success: true } unknown)
         {
-            return new TrtToolsException(ErrorCode.UnsupportedOperator, subject, $"the operator {unknown.Groups[1].Value} is not known to ONNX Runtime", "Operators of the ONNX standard in an opset the model imports",
+            return new TrtToolsException(ErrorCode.UnsupportedOperator, subject, $"the operator {unknown.Groups[1].Value.TrimStart(':')} is not known to ONNX Runtime", "Operators of the ONNX standard in an opset the model imports",
+                "Run Test-OperatorSupport -Target Cpu to see every operator that is not supported, and what to use instead", e);
+        }
+        if (WrongVersion().Match(text) is { Success: true } version)
+        {
+            return new TrtToolsException(ErrorCode.UnsupportedOperator, subject, $"there is no operator {version.Groups[1].Value} in opset {version.Groups[2].Value}", "Operators of the ONNX standard in an opset the model imports",
                 "Run Test-OperatorSupport -Target Cpu to see every operator that is not supported, and what to use instead", e);
         }
         if (Unimplemented().Match(text) is { Success: true } missing)

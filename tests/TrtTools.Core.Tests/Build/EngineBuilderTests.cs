@@ -175,7 +175,7 @@ public sealed class EngineBuilderTests
     {
         IReadOnlyDictionary<string, EnginePrecision> keep = new Dictionary<string, EnginePrecision> { ["conv*"] = EnginePrecision.Fp32, ["conv1"] = EnginePrecision.Int8 };
         using Engine engine = Build(TestGraphs.Parse(Network), Cpu with { Int8 = true, LayerPrecision = keep });
-        Assert.Equal("Fp32", engine.Layers.First(l => l.SourceNode.Contains("conv2")).Precision);
+        Assert.True(engine.Layers.First(l => l.SourceNode.Contains("conv2")).Precision == "Fp32", string.Join("\n", engine.Layers));
         Assert.Equal("Int8", engine.Layers.First(l => l.SourceNode.Contains("conv1")).Precision);
     }
 
