@@ -7,7 +7,8 @@
 #     ./examples/quickstart.ps1
 #
 # The model is a small CNN that reads handwritten digits (examples/digits says how it was made). The script keeps to
-# cmdlets that both hosts have, which is why it formats its text with -f and sums in loops.
+# cmdlets that both hosts have, which is why it formats its text with -f and sums in loops. A script's output is one stream, in
+# which only the first table is a table: `| Out-Default` begins a new one.
 
 # Without this line a script goes on after an error and still ends with exit code 0.
 $ErrorActionPreference = 'Stop'
@@ -35,25 +36,25 @@ function Measure-Accuracy($Engine, $Images, $Labels) {
 
 '1. Import the model and look at it'
 $graph = Import-OnnxGraph $model
-$graph | Measure-OnnxGraph
+$graph | Measure-OnnxGraph | Out-Default
 
 '2. Audit: can every operator run on the CPU, and would TensorRT 11 take the model?'
-$graph | Test-OperatorSupport -Target Cpu
-'TensorRT 11: {0}' -f ($(if ($graph | Test-OperatorSupport -Target TensorRT11 -Quiet) { 'every operator is supported' } else { 'some operators are not supported' }))
+$graph | Test-OperatorSupport -Target Cpu | Out-Default
+if ($graph | Test-OperatorSupport -Target TensorRT11 -Quiet) { 'TensorRT 11 supports every operator too.' } else { 'TensorRT 11 does not support every operator.' }
 ''
 '3. Simplify and fuse: nodes that can run as one become one'
 $simplified = $graph | Optimize-OnnxGraph
-$simplified | Invoke-LayerFusion -Report | Where-Object Fused
+$simplified | Invoke-LayerFusion -Report | Where-Object Fused | Out-Default
 $fused = $simplified | Invoke-LayerFusion
-'{0} nodes in the file, {1} after simplifying, {2} after fusing' -f $graph.Nodes.Count, $simplified.Nodes.Count, $fused.Nodes.Count
+'{0} nodes in the file, {1} after simplifying, {2} after fusing.' -f $graph.Nodes.Count, $simplified.Nodes.Count, $fused.Nodes.Count
 ''
-'4. Build two engines: FP32, and INT8 calibrated on {0} training images' -f 160
+'4. Build two engines: FP32, and INT8 calibrated on 160 images from the training set'
 $cache = $fused | New-CalibrationCache -Data $calibrationData
 $fp32 = $fused | Build-Engine -Device Cpu -OutputPath "$folder/digits-fp32.engine"
 $int8 = $fused | Build-Engine -Device Cpu -Int8 -CalibrationCache $cache -OutputPath "$folder/digits-int8.engine"
-$fp32, $int8
+$fp32, $int8 | Out-Default
 
-'5. Run both on {0} digits that the model has never seen, and time them' -f 450
+'5. Run both on 450 digits that the model has never seen, and time them'
 $images, $labels = [TrtTools.Data.TensorFile]::Read($heldOutData)
 foreach ($engine in $fp32, $int8) {
     $accuracy = Measure-Accuracy $engine $images $labels.Data
@@ -63,7 +64,7 @@ foreach ($engine in $fp32, $int8) {
 }
 ''
 '6. Compare each with the original file in ONNX Runtime, all optimizations off'
-$fp32, $int8 | Compare-EngineOutput -InputData @{ image = $images }
+$fp32, $int8 | Compare-EngineOutput -InputData @{ image = $images } | Out-Default
 
 "The engines are in $folder"
 'Next: Get-Help about_TrtTools, or examples/02-read-text to see a model read text.'

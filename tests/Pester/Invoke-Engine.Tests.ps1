@@ -48,7 +48,7 @@ Describe 'Invoke-Engine' {
         }
 
         It 'says what shape it expected' {
-            { $engine | Invoke-Engine -InputData @{ image = 1, 2, 3 } -ErrorAction Stop } | Should -Throw -ErrorId 'ShapeMismatch,TrtTools.Cmdlets.InvokeEngineCommand'
+            { $engine | Invoke-Engine -InputData @{ image = 1, 2, 3 } -ErrorAction Stop } | Should -Throw -ErrorId 'InputInvalid,TrtTools.Cmdlets.InvokeEngineCommand'
         }
 
         It 'refuses a text for a number' {

@@ -135,7 +135,8 @@ internal static class RangeSelection
     /// <summary>The part of all elements whose magnitude exceeds the threshold, to the resolution of the bins.</summary>
     public static double ClippedFraction(ActivationHistogram histogram, double threshold)
     {
-        if (threshold >= histogram.AbsoluteMax || histogram.Count == 0) return 0;
+        // 127 times a scale rounded to float can fall just short of the magnitude that the scale was made of.
+        if (threshold >= histogram.AbsoluteMax * (1 - 1e-6) || histogram.Count == 0) return 0;
         long clipped = 0;
         ReadOnlySpan<long> bins = histogram.Bins;
         for (int i = (int)Math.Ceiling(threshold / histogram.BinWidth); i < bins.Length; i++) clipped += bins[i];
