@@ -62,11 +62,11 @@ $graph = Import-OnnxGraph "$ModelFolder/ch_PP-OCRv4_rec_infer.onnx" | Optimize-O
 $cache = $graph | New-CalibrationCache -Data $PSScriptRoot -Preprocessing "$PSScriptRoot/recognizer.yaml"
 $fp32 = $graph | Build-Engine -Device Cpu -InputShape @{ x = 1, 3, 48, 320 }
 $int8 = $graph | Build-Engine -Device Cpu -InputShape @{ x = 1, 3, 48, 320 } -Int8 -CalibrationCache $cache
-$fp32, $int8
+$fp32, $int8 | Out-Default
 
 foreach ($picture in $pictures) {
     foreach ($engine in $fp32, $int8) {
         $line = Read-Line $engine $picture $alphabet
-        '{0}  {1,-5} {2,6:P1}  {3}' -f [IO.Path]::GetFileName($picture), $engine.Precision, $line.Confidence, $line.Text
+        '{0}  {1,-5} {2,7:P1}  {3}' -f [IO.Path]::GetFileName($picture), $engine.Precision, $line.Confidence, $line.Text
     }
 }

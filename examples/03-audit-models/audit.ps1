@@ -10,6 +10,8 @@ $ErrorActionPreference = 'Stop'
 
 if (-not (Get-Module TrtTools)) { Import-Module "$PSScriptRoot/../../out/TrtTools" }
 
+# .NET's current folder is not PowerShell's.
+$Folder = $ExecutionContext.SessionState.Path.GetUnresolvedProviderPathFromPSPath($Folder)
 $files = [IO.Directory]::GetFiles($Folder, '*.onnx', [IO.SearchOption]::AllDirectories)
 [Array]::Sort($files, [StringComparer]::Ordinal)
 if ($files.Length -eq 0) { "No .onnx file under $Folder"; exit 1 }
@@ -29,8 +31,9 @@ foreach ($file in $files) {
     if ($faults.Count + $gaps.Count -eq 0) { "ok    $file" }
     else {
         "FAIL  $file"
-        foreach ($fault in $faults) { "      $($fault.Code) at $($fault.NodeName): $($fault.Message) $($fault.Fix)" }
-        foreach ($gap in $gaps) { "      $($gap.Operator) (opset $($gap.Opset), $($gap.Count) times): $($gap.Reason) $($gap.Suggestion)" }
+        foreach ($fault in $faults[0..4]) { "      $($fault.Code) at $($fault.NodeName): $($fault.Message) $($fault.Fix)" }
+        if ($faults.Count -gt 5) { "      and $($faults.Count - 5) more faults: Test-OnnxGraph lists them" }
+        foreach ($gap in $gaps) { "      $($gap.Operator), opset $($gap.Opset), $($gap.Count) nodes: $($gap.Reason). $($gap.Suggestion)" }
         $failed++
     }
     $graph.Dispose()
