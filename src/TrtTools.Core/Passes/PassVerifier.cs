@@ -17,9 +17,9 @@ internal sealed class PassVerifier
     public void Start(PassContext context)
     {
         TrtToolsException? error = null;
-        foreach (long extent in SyntheticInputs.ExtentsToTry)
+        foreach (IReadOnlyDictionary<string, TensorData> inputs in SyntheticInputs.ToTry(context.Model))
         {
-            _inputs = SyntheticInputs.Make(context.Model, extent);
+            _inputs = inputs;
             try
             {
                 _expected = ModelRunner.Run(context.Model, _inputs, context.Stop);

@@ -11,6 +11,17 @@ public sealed class SharedModelOptimizationTests(ITestOutputHelper output)
     /// <summary>ONNX Runtime has no kernels for its experimental operators.</summary>
     private const string NotRunnable = "style-candy";
 
+    /// <summary>Nodes that OnnxSlim 0.1.96 leaves, with ONNX Runtime to fold constants.</summary>
+    private static readonly Dictionary<string, int> s_peerNodes = new(StringComparer.Ordinal)
+    {
+        ["blazeface-front-128"] = 93, ["light-shufflenet-rw"] = 154, ["light-squeezenet-rw"] = 65, ["magika-standard-v2-1"] = 68,
+        ["mlsd-320-tiny"] = 97, ["mnist-cntk"] = 8, ["polygraphy-residual-block"] = 10, ["ppocrv2-cls"] = 180,
+        ["ppocrv4-rec"] = 393, ["silero-vad-16k-op15"] = 76, ["silero-vad-op18-ifless"] = 90, ["silero-vad-openvino-16k"] = 36,
+        ["silero-vad-v6"] = 152, ["style-candy"] = 59, ["synth-bert-mini-dynq-int8"] = 420, ["synth-bert-mini"] = 332,
+        ["ultraface-rfb-320-nopost"] = 110, ["ultraface-rfb-320-simplified"] = 110, ["ultraface-rfb-320"] = 125, ["ultraface-slim-320-qdq-int8"] = 265,
+        ["ultraface-slim-320-simplified"] = 95, ["wakeword-hello-deepa"] = 25,
+    };
+
     [Fact]
     public void Optimized_models_compute_the_same_and_come_out_the_same_twice()
     {
@@ -20,6 +31,7 @@ public sealed class SharedModelOptimizationTests(ITestOutputHelper output)
             OnnxGraph optimized = Optimize(original);
             output.WriteLine($"{name}: {original.Body.NodesWithSubgraphs.Count()} nodes, optimized {optimized.Body.NodesWithSubgraphs.Count()}");
             Assert.True(OnnxFile.Serialize(optimized).AsSpan().SequenceEqual(OnnxFile.Serialize(Optimize(original))), name);
+            if (s_peerNodes.TryGetValue(name, out int most)) Assert.InRange(optimized.Body.NodesWithSubgraphs.Count(), 1, most);
             Assert.Equal(original.Outputs.Select(o => o.Name), optimized.Outputs.Select(o => o.Name));
             Assert.Equal(original.Inputs.Select(o => o.Name), optimized.Inputs.Select(o => o.Name));
             if (name == NotRunnable) continue;
@@ -34,6 +46,8 @@ public sealed class SharedModelOptimizationTests(ITestOutputHelper output)
         OptimizeOptions options = new() { InputValue = new Dictionary<string, Tensor> { ["sr"] = new("sr", TensorData.From<long>([16000], [])) } };
         OnnxGraph optimized = GraphOptimizer.Optimize(original, options, Report.None, CancellationToken.None);
         output.WriteLine($"{optimized.Body.NodesWithSubgraphs.Count()} nodes");
+        Assert.InRange(optimized.Body.NodeCount, 1, 40);
+        Assert.DoesNotContain(optimized.Body.Nodes, n => n.Subgraphs.Any());
         Assert.Equal(["input", "state"], optimized.Inputs.Select(i => i.Name));
         IReadOnlyDictionary<string, TensorData> inputs = SampleData.Inputs("silero-vad-v6", original).First(i => i["sr"].ToInt64()[0] == 16000);
         AssertSame(original, optimized, inputs, "silero");

@@ -26,7 +26,7 @@ internal static class PointwiseMatcher
         foreach (Node node in scope.Nodes)
         {
             if (!IsPointwise(node) || !scope.IsFree(node) || !HasFloatResult(node)) continue;
-            Chain chain = new([node]);
+            Chain chain = Chain.Of(node, scope.PositionOf(node));
             chains.Add(node, chain);
             foreach (Value input in node.Inputs.OfType<Value>())
             {
@@ -42,7 +42,7 @@ internal static class PointwiseMatcher
                     scope.Miss(pattern, node, $"a path from '{producer.DisplayName}' leaves the group and comes back to it");
                     continue;
                 }
-                Chain merged = new([.. other.Nodes, .. chain.Nodes]);
+                Chain merged = other.Join(chain);
                 foreach (Node member in merged.Nodes) chains[member] = merged;
                 chain = merged;
             }
@@ -59,36 +59,47 @@ internal static class PointwiseMatcher
     /// <summary>Integers and Booleans on their own are shapes and conditions, which are not worth a kernel.</summary>
     private static bool HasFloatResult(Node node) => node.Outputs.Count == 1 && Types.TypeOf(node.Output()).IsFloatingPoint();
 
-    private sealed record Chain(IReadOnlyList<Node> Nodes)
+    /// <param name="Nodes">In the order they joined.</param>
+    /// <param name="First">Position of the first node.</param>
+    private sealed record Chain(IReadOnlyList<Node> Nodes, int First, int Last)
     {
+        public static Chain Of(Node node, int position) => new([node], position, position);
+
+        public Chain Join(Chain other) => new([.. Nodes, .. other.Nodes], Math.Min(First, other.First), Math.Max(Last, other.Last));
+
         public bool Equals(Chain? other) => ReferenceEquals(this, other);
 
         public override int GetHashCode() => System.Runtime.CompilerServices.RuntimeHelpers.GetHashCode(this);
     }
 
     /// <summary>Whether something outside both depends on <paramref name="from"/> and feeds <paramref name="to"/>. Groups that exist already count as one node each.
-    /// What stands before <paramref name="from"/> is not searched; the rare cycle that this misses is found when all groups are known.</summary>
+    /// What ends before <paramref name="from"/> begins is not searched; the rare cycle that this misses is found when all groups are known.</summary>
     private static bool LeavesAndReturns(Chain from, Chain to, Dictionary<Node, Chain> chains, FusionScope scope)
     {
-        int first = from.Nodes.Min(scope.PositionOf);
+        if (to.Last < from.First) return false;
         Graph graph = from.Nodes[0].Graph;
+        HashSet<Node> starts = [.. to.Nodes];
         HashSet<Node> seen = [.. to.Nodes];
         Stack<Node> pending = new(to.Nodes);
         int visits = 0;
-        HashSet<Node> starts = [.. to.Nodes];
         while (pending.TryPop(out Node? node))
         {
             bool isStart = starts.Contains(node);
             foreach (Value value in node.Inputs.OfType<Value>().Concat(node.Subgraphs.SelectMany(Captures.Of)))
             {
-                if (value.Producer is not { } producer || producer.Graph != graph) continue;
-                bool isFrom = chains.TryGetValue(producer, out Chain? chain) && chain == from;
-                // A direct edge is what joins the two; any other way goes through the outside.
-                if (isFrom && isStart) continue;
-                if (isFrom) return true;
-                foreach (Node member in Companions(producer, chain, scope))
+                if (value.Producer is not { } producer || producer.Graph != graph || seen.Contains(producer)) continue;
+                Chain? chain = chains.GetValueOrDefault(producer);
+                if (chain == from)
                 {
-                    if (scope.PositionOf(member) <= first && !IsGrouped(member, chain, scope)) continue;
+                    // A direct edge is what joins the two; any other way goes through the outside.
+                    if (isStart) continue;
+                    return true;
+                }
+                IReadOnlyList<Node> companions = chain?.Nodes ?? scope.GroupOf(producer)?.Nodes ?? [producer];
+                int last = chain?.Last ?? scope.PositionOf(companions[^1]);
+                if (last < from.First) continue;
+                foreach (Node member in companions)
+                {
                     if (!seen.Add(member)) continue;
                     if (++visits > LongestSearch) return true;
                     pending.Push(member);
@@ -97,8 +108,4 @@ internal static class PointwiseMatcher
         }
         return false;
     }
-
-    private static bool IsGrouped(Node node, Chain? chain, FusionScope scope) => chain is { Nodes.Count: > 1 } || !scope.IsFree(node);
-
-    private static IEnumerable<Node> Companions(Node node, Chain? chain, FusionScope scope) => chain?.Nodes ?? scope.GroupOf(node)?.Nodes ?? [node];
 }
