@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 
 namespace TrtTools.Tensors;
@@ -28,6 +29,7 @@ public sealed class Tensor
     internal TensorData Content { get; }
 
     /// <summary>The elements in an array of this tensor's rank; the single element for a scalar.</summary>
+    [UnconditionalSuppressMessage("AOT", "IL3050", Justification = ArraysOfPrimitives)]
     public object ToArray()
     {
         if (Shape.Length == 0) return Data.GetValue(0)!;
@@ -47,6 +49,9 @@ public sealed class Tensor
         return shaped;
     }
 
+    private const string ArraysOfPrimitives = "The elements are primitives and strings, whose arrays need no code of their own.";
+
+    [UnconditionalSuppressMessage("AOT", "IL3050", Justification = ArraysOfPrimitives)]
     private Array Flatten()
     {
         if (DataType == DataType.String) return Content.Strings.ToArray();
