@@ -12,6 +12,10 @@ public sealed record CalibrationOptions
     /// <summary>For <see cref="CalibrationAlgorithm.Percentile"/>: the part of the magnitudes, in percent, that is not clipped.</summary>
     public double Percentile { get; init; } = 99.99;
 
+    /// <summary>The model's outputs should keep this signal to quantization noise, in dB: layers that cost them most stay in floating point until they
+    /// do. 18 dB is a cosine of 0.992. 0 leaves the outputs unmeasured.</summary>
+    public double OutputSqnr { get; init; } = 18;
+
     /// <summary>Activations fetched at once; a model with more of them runs several times per sample.</summary>
     public long ActivationLimitBytes { get; init; } = 1L << 30;
 }
@@ -70,6 +74,13 @@ public sealed class CalibrationCache
 
     /// <summary>The model's name; empty when unknown.</summary>
     public string Model { get; internal init; } = "";
+
+    /// <summary>Layers, by the tensors they make, that calibration found to cost the model's outputs too much in INT8; they stay in floating
+    /// point. TensorRT's text form does not hold them.</summary>
+    public IReadOnlyList<string> FloatLayers { get; internal init; } = [];
+
+    /// <summary>Signal to noise of the model's outputs in INT8, in dB, of the worst output; null when it was not measured.</summary>
+    public double? OutputSqnr { get; internal init; }
 
     /// <summary>The cache's file, or else the model's.</summary>
     public string? Path { get; internal init; }

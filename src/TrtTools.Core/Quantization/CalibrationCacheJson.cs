@@ -22,6 +22,10 @@ internal static class CalibrationCacheJson
             json.WriteBoolean("isSynthetic", cache.IsSynthetic);
             json.WriteString("dataHash", cache.DataHash);
             json.WriteString("graphHash", cache.GraphHash);
+            if (cache.OutputSqnr is { } outputSqnr) json.WriteNumber("outputSqnr", outputSqnr);
+            json.WriteStartArray("floatLayers");
+            foreach (string layer in cache.FloatLayers) json.WriteStringValue(layer);
+            json.WriteEndArray();
             json.WriteStartArray("tensors");
             foreach (TensorCalibration tensor in cache.Tensors)
             {
@@ -73,6 +77,8 @@ internal static class CalibrationCacheJson
                 SampleCount = root.GetProperty("sampleCount").GetInt32(),
                 IsSynthetic = root.TryGetProperty("isSynthetic", out JsonElement synthetic) && synthetic.GetBoolean(),
                 DataHash = root.GetProperty("dataHash").GetString() ?? "", GraphHash = root.GetProperty("graphHash").GetString() ?? "",
+                FloatLayers = root.TryGetProperty("floatLayers", out JsonElement layers) ? [.. layers.EnumerateArray().Select(l => l.GetString() ?? "")] : [],
+                OutputSqnr = Double(root, "outputSqnr"),
                 Model = root.GetProperty("model").GetString() ?? "", Path = path,
             };
         }

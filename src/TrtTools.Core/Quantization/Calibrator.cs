@@ -24,6 +24,7 @@ public static class Calibrator
         Dictionary<string, ActivationHistogram> histograms = wanted.ToDictionary(v => v.Name, _ => new ActivationHistogram(), StringComparer.Ordinal);
         report.Verbose(string.Create(CultureInfo.InvariantCulture, $"Calibrating {wanted.Count} tensors of {graph.Name} on {data.Description}"));
         DataHash hash = new();
+        SampleChoice specimens = new();
         int sample = 0;
         Stopwatch clock = Stopwatch.StartNew();
         using (ActivationTap tap = new(canonical, wanted.Where(v => !inputs.Contains(v.Name)), options.ActivationLimitBytes, stop))
@@ -32,7 +33,7 @@ public static class Calibrator
             {
                 stop.ThrowIfCancellationRequested();
                 Dictionary<string, TensorData> content = named.ToDictionary(p => p.Key, p => p.Value.Content, StringComparer.Ordinal);
-                hash.Add(content);
+                specimens.Offer(hash.Add(content), content);
                 Collect(histograms, content, sample, isInput: true, stop);
                 foreach (IReadOnlyDictionary<string, TensorData> activations in tap.Run(content, stop)) Collect(histograms, activations, sample, isInput: false, stop);
                 sample++;
@@ -45,11 +46,12 @@ public static class Calibrator
         if (data.IsSynthetic) report.Warning($"{graph.Name}: calibrated on made-up data; the scales are good for timing, and accuracy is not to be trusted.");
         IReadOnlyList<TensorCalibration> tensors = Summarize(wanted, histograms, options, stop);
         report.Verbose(string.Create(CultureInfo.InvariantCulture, $"Calibrated {graph.Name} on {sample} samples in {clock.Elapsed.TotalSeconds:F1} s"));
-        return new CalibrationCache(tensors)
+        CalibrationCache cache = new(tensors)
         {
             Algorithm = options.Algorithm, SampleCount = sample, DataHash = hash.ToString(), GraphHash = DataHash.OfGraph(graph),
             IsSynthetic = data.IsSynthetic, Model = graph.Name, Path = graph.Path,
         };
+        return options.OutputSqnr > 0 && !Quantizer.HasQuantization(graph) ? SensitivityAnalysis.Complete(canonical, cache, specimens.Samples, options.OutputSqnr, report, stop) : cache;
     }
 
     private static void Collect(Dictionary<string, ActivationHistogram> histograms, IReadOnlyDictionary<string, TensorData> tensors, int sample, bool isInput, CancellationToken stop)

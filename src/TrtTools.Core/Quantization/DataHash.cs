@@ -12,7 +12,8 @@ internal sealed class DataHash
 {
     private readonly uint[] _sum = new uint[8];
 
-    public void Add(IReadOnlyDictionary<string, TensorData> sample)
+    /// <summary>Adds a sample; gives its own hash.</summary>
+    public byte[] Add(IReadOnlyDictionary<string, TensorData> sample)
     {
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach ((string name, TensorData data) in sample.OrderBy(p => p.Key, StringComparer.Ordinal))
@@ -29,6 +30,7 @@ internal sealed class DataHash
             _sum[i] = (uint)carry;
             carry >>= 32;
         }
+        return digest;
     }
 
     public override string ToString()

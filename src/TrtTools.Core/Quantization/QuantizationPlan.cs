@@ -15,6 +15,9 @@ internal sealed class QuantizationPlan
     // Beyond this ratio of ranges the smaller inputs of a Concat would lose two bits and more, so it keeps the scales apart.
     private const float ConcatLimit = 4;
 
+    /// <summary>Why a layer stays in floating point that calibration found to cost the outputs too much.</summary>
+    public const string Sensitive = "the outputs are sensitive to it";
+
     private readonly OnnxGraph _graph;
     private readonly CalibrationCache _cache;
     private readonly QuantizeOptions _options;
@@ -69,7 +72,13 @@ internal sealed class QuantizationPlan
     private void ConsiderLayer(Node node, HashSet<Value> chosen, HashSet<Value> beforeLayer)
     {
         if (WeightOf(node) is not { } weight || node.Input(0) is not { } input || input.IsConstant || input.Type is { DataType: not DataType.Float32 }) return;
+        if (_options.OnlyLayer?.Invoke(node) == false) return;
         string name = node.DisplayName;
+        if (CanonicalGraph.OriginalNames(node.Output()!).Any(_cache.FloatLayers.Contains))
+        {
+            FloatLayers.Add((name, Sensitive));
+            return;
+        }
         if (_options.FloatLayer(name) || node.SourceNodes.Any(_options.FloatLayer))
         {
             FloatLayers.Add((name, "as asked"));

@@ -1,7 +1,6 @@
 using System.Globalization;
 using TrtTools.Ir;
 using TrtTools.Tensors;
-using Attribute = TrtTools.Ir.Attribute;
 
 namespace TrtTools.Quantization;
 
@@ -13,6 +12,9 @@ public sealed record QuantizeOptions
 
     /// <summary>Says of a layer's name that it stays in floating point.</summary>
     internal Func<string, bool> FloatLayer { get; init; } = static _ => false;
+
+    /// <summary>When set, only these layers are quantized.</summary>
+    internal Func<Node, bool>? OnlyLayer { get; init; }
 
     /// <summary>Writes what ONNX Runtime's CPU kernels run fastest instead of what TensorRT accepts: the same scales on unsigned
     /// activations, and biases as INT32.</summary>
@@ -54,7 +56,7 @@ public static class Quantizer
     private static void Warn(OnnxGraph graph, CalibrationCache cache, OnnxGraph result, QuantizationPlan plan, Report report)
     {
         if (plan.Missing.Count > 0) report.Warning($"{graph.Name}: the calibration cache holds no scale for {Names(plan.Missing)}; what reads or makes them stays in floating point.");
-        List<(string Layer, string Reason)> noisy = plan.FloatLayers.FindAll(f => f.Reason.StartsWith("SQNR", StringComparison.Ordinal));
+        List<(string Layer, string Reason)> noisy = plan.FloatLayers.FindAll(f => f.Reason == QuantizationPlan.Sensitive || f.Reason.StartsWith("SQNR", StringComparison.Ordinal));
         if (noisy.Count > 0) report.Warning($"{graph.Name}: {Names([.. noisy.Select(f => $"{f.Layer} ({f.Reason})")])} would lose too much in INT8 and stay in floating point.");
         HashSet<string> known = [.. result.Body.Values.SelectMany(CanonicalGraph.OriginalNames)];
         List<string> strange = [.. cache.Tensors.Select(t => t.Name).Where(n => !known.Contains(n))];
