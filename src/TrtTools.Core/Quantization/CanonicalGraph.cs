@@ -13,8 +13,36 @@ internal static class CanonicalGraph
         OnnxGraph open = graph.Copy();
         FunctionInliner.Inline(open, static _ => true);
         OnnxGraph result = GraphOptimizer.Optimize(open, new OptimizeOptions(), Report.None, stop);
-        result.History = graph.History;
-        return result;
+        return Ordered(result, graph);
+    }
+
+    /// <summary>Passes leave initializers in the order they made them; here each stands where it is first read, and domains that nothing uses go,
+    /// so that equal functions are equal files.</summary>
+    private static OnnxGraph Ordered(OnnxGraph model, OnnxGraph source)
+    {
+        Graph body = new(model.Body.Name) { Remainder = model.Body.Remainder };
+        Dictionary<Value, Value> map = [];
+        foreach (Value input in model.Body.Inputs) Adopt(body.AddInput(input.Name, input.Type), input);
+        IEnumerable<Value> read = model.Body.NodesWithSubgraphs.SelectMany(n => n.Inputs).OfType<Value>().Concat(model.Body.WithSubgraphs.SelectMany(g => g.Outputs));
+        foreach (Value constant in read.Where(v => v.Data is not null && ReferenceEquals(v.Graph, model.Body)).Distinct())
+        {
+            Adopt(body.AddInitializer(constant.Name, constant.Data!), constant);
+        }
+        foreach (Node node in model.Body.Nodes) GraphCopier.CopyNode(node, body, map);
+        foreach (Value output in model.Body.Outputs) body.AddOutput(map[output]);
+        HashSet<string> domains = new(body.NodesWithSubgraphs.Select(n => n.Domain).Append(""), StringComparer.Ordinal);
+        return new OnnxGraph(body, model.Name, model.Path, source.IrVersion, model.OpsetImports.Where(o => domains.Contains(o.Key)), model.Resources)
+        {
+            Remainder = model.Remainder, Producer = model.Producer, Metadata = model.Metadata, History = source.History, FusionReport = model.FusionReport,
+        };
+
+        void Adopt(Value twin, Value original)
+        {
+            twin.Type = original.Type;
+            twin.Origin = original.Origin;
+            twin.Remainder = original.Remainder;
+            map[original] = twin;
+        }
     }
 
     /// <summary>The names that a value goes by in the model file.</summary>
