@@ -146,7 +146,7 @@ public sealed class BuildEngineCommand : GraphWriterCmdlet
     private BuildOptions Options() => new()
     {
         Device = Device, DeviceId = DeviceId, Fp16 = Fp16, Bf16 = Bf16, Tf32 = Tf32, Int8 = Int8, Best = Best,
-        OptimizationProfile = Arguments.Profiles(OptimizationProfile), InputShape = Arguments.Shapes(InputShape, nameof(InputShape)),
+        CalibrationCache = Cache(), OptimizationProfile = Arguments.Profiles(OptimizationProfile), InputShape = Arguments.Shapes(InputShape, nameof(InputShape)),
         TimingCachePath = TimingCachePath is null ? null : InputPaths.Full(this, TimingCachePath), TacticLockPath = TacticLockPath is null ? null : InputPaths.Full(this, TacticLockPath),
         WorkspaceLimit = WorkspaceLimit, OptimizationLevel = OptimizationLevel, TimeBudget = MyInvocation.BoundParameters.ContainsKey(nameof(TimeBudget)) ? TimeBudget : null,
         CalibrationCache = Cache(),
