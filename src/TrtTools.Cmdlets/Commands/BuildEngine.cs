@@ -149,7 +149,6 @@ public sealed class BuildEngineCommand : GraphWriterCmdlet
         CalibrationCache = Cache(), OptimizationProfile = Arguments.Profiles(OptimizationProfile), InputShape = Arguments.Shapes(InputShape, nameof(InputShape)),
         TimingCachePath = TimingCachePath is null ? null : InputPaths.Full(this, TimingCachePath), TacticLockPath = TacticLockPath is null ? null : InputPaths.Full(this, TacticLockPath),
         WorkspaceLimit = WorkspaceLimit, OptimizationLevel = OptimizationLevel, TimeBudget = MyInvocation.BoundParameters.ContainsKey(nameof(TimeBudget)) ? TimeBudget : null,
-        CalibrationCache = Cache(),
         LayerPrecision = Arguments.Precisions(LayerPrecision, nameof(LayerPrecision)), InputFormat = Arguments.Texts(InputFormat, nameof(InputFormat)), OutputFormat = Arguments.Texts(OutputFormat, nameof(OutputFormat)),
         NoLibrary = NoLibrary, Strict = Strict,
     };
