@@ -119,8 +119,11 @@ internal sealed class BuildContext
             string.Join(". ", missing.Where(o => o.Suggestion.Length > 0).Select(o => $"{Name(o)}: {o.Suggestion.TrimEnd('.')}").Distinct(StringComparer.Ordinal).Append("Test-OperatorSupport -Target Cpu lists them")));
     }
 
+    private string CalibrationText => Options.CalibrationCache is { } cache ? $"scales from {cache}" : Options.CalibrationData is { } data ? $"calibrated on {data.Description}" : "calibrated on made-up data";
+
+    /// <summary>What would be built, for -WhatIf.</summary>
     public IReadOnlyList<string> Describe() =>
-        [$"engine '{Name}' for the CPU, {Precision}", .. Profiles.Select(p => $"profile {p}")];
+        [$"engine '{Name}' for the CPU, {(Quantization.Quantizer.HasQuantization(Source) ? "INT8 as the model says" : Options.Int8 || Options.Best ? $"INT8, {CalibrationText}" : "FP32")}", .. Profiles.Select(p => $"profile {p}")];
 
     /// <summary>The name of the stage that runs now, for progress.</summary>
     public void Begin(string stage, double fraction)

@@ -47,7 +47,7 @@ public sealed record BuildOptions
     /// <summary>Bytes that a tactic may use as scratch memory; 0: no limit.</summary>
     public long WorkspaceLimit { get; init; }
 
-    /// <summary>0 (quick build) to 5 (every optimization).</summary>
+    /// <summary>0 (quick build: nothing is timed) to 5 (every optimization).</summary>
     public int OptimizationLevel { get; init; } = 3;
 
     /// <summary>Seconds that timing may take; null: no limit.</summary>

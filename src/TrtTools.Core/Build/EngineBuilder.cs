@@ -21,7 +21,7 @@ public static class EngineBuilder
         PrecisionStage.Apply(context);
         BuildStages.Canonicalize(context);
         Engine engine = EngineAssembler.Assemble(context, clock);
-        if (context.FloatGraph is null) return engine;
+        if (context.FloatGraph is null || options.OptimizationLevel == 0) return engine;
         try
         {
             using Engine plain = BuildStages.AssembleFloat(context, clock);
@@ -40,6 +40,7 @@ public static class EngineBuilder
         context.ChooseDevice();
         context.CheckOptions();
         context.CheckOperators();
+        PrecisionStage.Check(context);
         return context.Describe();
     }
 }

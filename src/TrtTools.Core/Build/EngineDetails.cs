@@ -42,6 +42,11 @@ internal static class EngineDetails
 
     private static void AddTimes(Details details, Engine draft, OrtSession session, BuildContext context)
     {
+        if (context.Options.OptimizationLevel == 0)
+        {
+            session.EndProfiling();
+            return;
+        }
         context.Begin("timing layers", 0.9);
         using IHostStep step = OnnxRuntimeHost.StepOf(session, [.. draft.Outputs.Select(o => o.Name)], draft.Name);
         bool profiled = false;
@@ -60,7 +65,7 @@ internal static class EngineDetails
                 details.SampleShapes.Add(sample);
             }
             profiled = true;
-            IReadOnlyDictionary<string, double> times = LayerProfile.Times(step, data, ProfileRuns, ProfileSeconds, context.Stop);
+            IReadOnlyDictionary<string, double> times = LayerProfile.Times(step, data, ProfileRuns, Math.Min(ProfileSeconds, context.Options.TimeBudget ?? ProfileSeconds), context.Stop);
             foreach (Layer layer in details.Layers) layer.MedianMs = times.GetValueOrDefault(layer.RuntimeName);
         }
         finally

@@ -28,12 +28,19 @@ internal static class PrecisionStage
         context.Settings[LeftOut] = "WeightBiasQuantization";
     }
 
+    /// <summary>What can be refused before anything runs.</summary>
+    public static LayerPatterns Check(BuildContext context)
+    {
+        LayerPatterns patterns = new(context.Options.LayerPrecision);
+        patterns.CheckAll(context.Source);
+        RefuseFloats(context);
+        return patterns;
+    }
+
     public static void Apply(BuildContext context)
     {
         BuildOptions options = context.Options;
-        LayerPatterns patterns = new(options.LayerPrecision);
-        patterns.CheckAll(context.Source);
-        RefuseFloats(context);
+        LayerPatterns patterns = Check(context);
         if (Quantizer.HasQuantization(context.Graph))
         {
             UseOwn(context);

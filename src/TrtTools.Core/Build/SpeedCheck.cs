@@ -22,7 +22,7 @@ internal static class SpeedCheck
     {
         context.Begin("comparing INT8 with FP32", 0.95);
         IReadOnlyDictionary<string, TensorData> data = SyntheticInputs.Create(int8, null, out _).ToDictionary(p => p.Key, p => p.Value.Content, StringComparer.Ordinal);
-        (double quick, double plain) = Time(int8, fp32, data, context.Stop);
+        (double quick, double plain) = Time(int8, fp32, data, Math.Min(Seconds, context.Options.TimeBudget ?? Seconds), context.Stop);
         string figures = string.Create(CultureInfo.InvariantCulture, $"INT8 runs in {quick:0.###} ms and FP32 in {plain:0.###} ms on this processor ({HostProcessor.Name})");
         context.Report.Verbose($"{context.Name}: {figures}.");
         if (quick <= plain * Margin) return true;
@@ -39,12 +39,12 @@ internal static class SpeedCheck
         ? "The layers are too small for what INT8 saves in them to pay for quantizing between them."
         : "The processor has no VNNI, so 8-bit products cost about as much as FP32 ones, and quantizing comes on top.";
 
-    private static (double Int8, double Fp32) Time(Engine int8, Engine fp32, IReadOnlyDictionary<string, TensorData> data, CancellationToken stop)
+    private static (double Int8, double Fp32) Time(Engine int8, Engine fp32, IReadOnlyDictionary<string, TensorData> data, double seconds, CancellationToken stop)
     {
         using IHostRun a = int8.Bind(data, stop), b = fp32.Bind(data, stop);
         List<double> ta = [], tb = [];
         Stopwatch clock = Stopwatch.StartNew();
-        for (int i = -2; i < MinimumRuns || i < MaximumRuns && clock.Elapsed.TotalSeconds < Seconds; i++)
+        for (int i = -2; i < MinimumRuns || i < MaximumRuns && clock.Elapsed.TotalSeconds < seconds; i++)
         {
             double first = Once(i % 2 == 0 ? a : b, stop), second = Once(i % 2 == 0 ? b : a, stop);
             if (i < 0) continue;

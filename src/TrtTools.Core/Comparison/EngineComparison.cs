@@ -54,8 +54,13 @@ public static class EngineComparison
         foreach (EngineTensor input in engine.Inputs)
         {
             long[]? shape = options.InputShape?.GetValueOrDefault(input.Name)
-                ?? engine.Profiles.FirstOrDefault(p => p.Index == 0 && string.Equals(p.Input, input.Name, StringComparison.Ordinal))?.Opt ?? (input.HasRank ? input.Shape : null);
-            if (shape is not null && shape.Contains(-1)) report.Warning($"{engine.Name}: dynamic dimensions of {input} were set to 1; give -InputData or -InputShape.");
+                ?? engine.Profiles.FirstOrDefault(p => p.Index == 0 && string.Equals(p.Input, input.Name, StringComparison.Ordinal))?.Opt;
+            if (shape is null)
+            {
+                long[]? seen = engine.Content.Details.SampleShapes.FirstOrDefault(s => string.Equals(s.Name, input.Name, StringComparison.Ordinal)) is { } sample ? [.. sample.Shape] : null;
+                shape = seen ?? (input.HasRank ? [.. input.Shape.Select(d => d < 0 ? 1 : d)] : null);
+                if (shape is not null && input.Shape.Contains(-1)) report.Warning($"{engine.Name}: nobody gave the shape of {input}, so [{string.Join(',', shape)}] was taken; give -InputData or -InputShape.");
+            }
             inputs.Add(new InputInfo(input.Name, input.DataType, shape));
         }
         return InputSources.Synthetic(inputs, 1);

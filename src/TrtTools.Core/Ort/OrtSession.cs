@@ -11,11 +11,13 @@ internal sealed class OrtSession : IDisposable
     private readonly HashSet<string> _inputs;
     private readonly HashSet<string> _outputs;
     private readonly string _subject;
+    private string? _profile;
 
-    private OrtSession(InferenceSession session, string subject)
+    private OrtSession(InferenceSession session, string subject, string? profile)
     {
         _session = session;
         _subject = subject;
+        _profile = profile;
         Inputs = [.. session.InputNames.Select(n => Describe(n, session.InputMetadata[n]))];
         Outputs = [.. session.OutputNames.Select(n => Describe(n, session.OutputMetadata[n]))];
         InputNames = [.. session.InputNames];
@@ -52,9 +54,10 @@ internal sealed class OrtSession : IDisposable
         if (options.ExternalDataFolder is { } folder) native.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", folder);
         foreach ((string key, string value) in options.Configuration) native.AddSessionConfigEntry(key, value);
         if (options.OptimizedModelPath is { } optimized) native.OptimizedModelFilePath = optimized;
-        if (options.Profile)
+        string? profile = options.Profile ? Path.Combine(Path.GetTempPath(), $"trttools-{Environment.ProcessId}-{Guid.NewGuid():N}") : null;
+        if (profile is not null)
         {
-            native.ProfileOutputPathPrefix = Path.Combine(Path.GetTempPath(), $"trttools-{Environment.ProcessId}-{Guid.NewGuid():N}");
+            native.ProfileOutputPathPrefix = profile;
             native.EnableProfiling = true;
         }
         try
@@ -64,16 +67,18 @@ internal sealed class OrtSession : IDisposable
             try
             {
                 stop.ThrowIfCancellationRequested();
-                return new OrtSession(session, options.Subject);
+                return new OrtSession(session, options.Subject, profile);
             }
             catch
             {
                 session.Dispose();
+                DeleteProfile(profile);
                 throw;
             }
         }
         catch (OnnxRuntimeException e)
         {
+            DeleteProfile(profile);
             stop.ThrowIfCancellationRequested();
             throw OrtErrors.Loading(e, options.Subject);
         }
@@ -116,6 +121,7 @@ internal sealed class OrtSession : IDisposable
     public string EndProfiling()
     {
         string path = _session.EndProfiling();
+        _profile = null;
         try
         {
             return File.ReadAllText(path);
@@ -135,7 +141,24 @@ internal sealed class OrtSession : IDisposable
         ? new OrtTensorInfo(name, (DataType)(int)metadata.ElementDataType, [.. metadata.Dimensions.Select(d => d < 0 ? -1L : d)], metadata.SymbolicDimensions, true)
         : new OrtTensorInfo(name, DataType.Undefined, [], [], false);
 
-    public void Dispose() => _session.Dispose();
+    public void Dispose()
+    {
+        _session.Dispose();
+        DeleteProfile(Interlocked.Exchange(ref _profile, null));
+    }
+
+    /// <summary>ONNX Runtime writes a profile that nobody ended when the session goes; it adds the time to the name.</summary>
+    private static void DeleteProfile(string? prefix)
+    {
+        if (prefix is null) return;
+        try
+        {
+            foreach (string file in Directory.GetFiles(Path.GetDirectoryName(prefix)!, Path.GetFileName(prefix) + "*")) File.Delete(file);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+        }
+    }
 }
 
 /// <summary>Inputs made ready once for any number of runs.</summary>

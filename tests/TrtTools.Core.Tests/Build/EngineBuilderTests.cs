@@ -222,6 +222,49 @@ public sealed class EngineBuilderTests
     }
 
     [Fact]
+    public void A_check_builds_nothing_and_says_what_would_be_built()
+    {
+        Assert.Contains("FP32", EngineBuilder.Check(TestGraphs.Parse(Network), Cpu)[0], StringComparison.Ordinal);
+        Assert.Contains("made-up data", EngineBuilder.Check(TestGraphs.Parse(Network), Cpu with { Int8 = true })[0], StringComparison.Ordinal);
+        Assert.Equal(ErrorCode.OptionInvalid, Assert.Throws<TrtToolsException>(() => EngineBuilder.Check(TestGraphs.Parse(Network), Cpu with { LayerPrecision = new Dictionary<string, EnginePrecision> { ["absent"] = EnginePrecision.Fp32 } })).Code);
+    }
+
+    [Fact]
+    public void A_quick_build_times_nothing_and_has_the_same_content()
+    {
+        using Engine quick = Build(TestGraphs.Parse(Network), Cpu with { OptimizationLevel = 0 }), full = Build(TestGraphs.Parse(Network));
+        Assert.Equal(full.Id, quick.Id);
+        Assert.All(quick.Layers, l => Assert.Null(l.MedianMs));
+    }
+
+    [Fact]
+    public void Measuring_with_a_profile_gives_the_layers_their_times()
+    {
+        using Engine engine = Build(TestGraphs.Parse(Network), Cpu with { OptimizationLevel = 0 });
+        EngineBenchmark result = EngineMeasurement.Measure(engine, new MeasureOptions { Profile = true, WarmUp = 0, Duration = 0.1 }, Report.None, TestContext.Current.CancellationToken);
+        Assert.Equal(engine.Layers.Count, result.Layers.Length);
+        Assert.Equal(100, result.Layers.Sum(l => l.Percent ?? 0), 6);
+        Assert.NotNull(engine.Layers[0].MedianMs);
+    }
+
+    [Fact]
+    public void The_model_s_own_quantization_is_kept_and_calibration_not_used()
+    {
+        const string Text = """
+            x: Float32[1,3,8,8] -> y: Float32[1,4,8,8] {
+                s = Float32 0.02; z = Int8 0; w = Int8[4,3,1,1] random(1); ws = Float32 0.01
+                q = QuantizeLinear(x, s, z); dq = DequantizeLinear(q, s, z)
+                dw = DequantizeLinear(w, ws, z)
+                y = Conv(dq, dw)
+            }
+            """;
+        RecordingReport report = new();
+        using Engine engine = Build(TestGraphs.Parse(Text), Cpu with { Int8 = true, CalibrationData = InputSources.Synthetic([new InputInfo("x", DataType.Float32, [1, 3, 8, 8])], 1) }, report);
+        Assert.Equal("Int8", engine.Precision);
+        Assert.Contains("calibration given was not used", Assert.Single(report.Warnings), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_record_says_who_when_from_what()
     {
         using Engine engine = Build(TestGraphs.Parse(Network), Cpu with { OptimizationLevel = 4 });
