@@ -25,6 +25,7 @@ public sealed class RecordTests : IDisposable
         { "$e | Get-EngineLayer", "Model Path Device Precision Name Kind Tactic InputShape OutputShape WeightBytes MedianMs Percent SourceNode" },
         { "$e | Measure-Engine -Duration 0 -Iteration 10 -WarmUp 0 -Profile", "Model Path Device Precision ThroughputPerSecond Latency Enqueue HostToDevice GpuCompute DeviceToHost Iterations Layers Warnings LatencyP99Ms" },
         { "$e | Compare-EngineOutput", "Model Path Device Precision Output MaxAbsoluteError MeanAbsoluteError MaxRelativeError Cosine Psnr Sqnr TopKAgreement HasNaN Passed" },
+        { "$g | New-CalibrationCache -Data @{ image = [float[]] (, 0.5 * 64) }", "Model Path Algorithm SampleCount Tensors DataHash GraphHash" },
         { "Get-EngineDevice", "Name Kind ComputeCapability MemoryBytes DriverVersion Libraries" },
     };
 
@@ -44,10 +45,12 @@ public sealed class RecordTests : IDisposable
     [InlineData("$g", "Name Path IrVersion Opset Producer Nodes Inputs Outputs Initializers Functions Metadata History FusionReport")]
     [InlineData("$g.Nodes[0]", "Name OpType Domain Inputs Outputs Attributes Subgraphs")]
     [InlineData("$e", "Name Id Device ComputeCapability Precision Inputs Outputs Profiles SizeBytes BuildSeconds BuiltAt Warnings Provenance Layers")]
+    [InlineData("$c", "Model Path Algorithm SampleCount Tensors DataHash GraphHash")]
+    [InlineData("$c.Tensors[0]", "Name Min Max AbsoluteMax Scale ClippedFraction Sqnr")]
     [InlineData("$r.logits", "Name Shape DataType Data")]
     public void Live_objects_have_their_properties(string expression, string properties)
     {
-        PSObject item = _session.Run("param($m, $d) $g = Import-OnnxGraph $m; $e = $g | Build-Engine -Device Cpu; $r = $e | Invoke-Engine @{ image = [TrtTools.Data.TensorFile]::Read($d)[0] }; " + expression,
+        PSObject item = _session.Run("param($m, $d) $g = Import-OnnxGraph $m; $e = $g | Build-Engine -Device Cpu; $x = [TrtTools.Data.TensorFile]::Read($d)[0]; $r = $e | Invoke-Engine @{ image = $x }; $c = $g | New-CalibrationCache -Data @{ image = $x }; " + expression,
             Repository.Digits, Repository.HeldOutData).WithoutErrors().Single;
         foreach (string name in properties.Split(' ')) Assert.True(item.Properties[name] is not null, name);
     }

@@ -81,6 +81,17 @@ public sealed class WriterTests : IDisposable
     }
 
     [Fact]
+    public void Caches_are_written_and_read_back()
+    {
+        string make = "$c = Import-OnnxGraph a.onnx | New-CalibrationCache -Data @{ image = [float[]] (, 0.5 * 64) }; ";
+        Run(make + "$c | Export-CalibrationCache -Path out; $c | Export-CalibrationCache -Path { \"out/$($_.Model).json\" }; $c | Export-CalibrationCache out/x.cache -WhatIf").WithoutErrors();
+        Assert.Equal(["a.cache", "a.json"], Written);
+        Assert.Equal(Run(make + "$c.Tensors.Scale -join ' '").Single.ToString(), Run("(Import-CalibrationCache out/a.cache).Tensors.Scale -join ' '").WithoutErrors().Single.ToString());
+        Assert.Equal(["OutputPathExists,TrtTools.Cmdlets.ExportCalibrationCacheCommand"], Run(make + "$c | Export-CalibrationCache -Path out").ErrorIds);
+        Assert.Equal(["OutputPathCollision,TrtTools.Cmdlets.ExportCalibrationCacheCommand"], Run(make + "$c, $c | Export-CalibrationCache -Path out -Force").ErrorIds);
+    }
+
+    [Fact]
     public void A_graph_can_be_written_onto_its_source()
     {
         Run("Import-OnnxGraph a.onnx | Optimize-OnnxGraph | Export-OnnxGraph -Path a.onnx -Force").WithoutErrors();
