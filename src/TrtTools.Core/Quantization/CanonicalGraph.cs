@@ -16,19 +16,20 @@ internal static class CanonicalGraph
         return Ordered(result, graph);
     }
 
-    /// <summary>Passes leave initializers in the order they made them; here each stands where it is first read, and domains that nothing uses go,
-    /// so that equal functions are equal files.</summary>
+    /// <summary>Passes leave nodes and initializers in an order of their own; here each node stands where the outputs first need it, each initializer where
+    /// it is first read, and domains that nothing uses go, so that equal functions are equal files.</summary>
     private static OnnxGraph Ordered(OnnxGraph model, OnnxGraph source)
     {
         Graph body = new(model.Body.Name) { Remainder = model.Body.Remainder };
         Dictionary<Value, Value> map = [];
         foreach (Value input in model.Body.Inputs) Adopt(body.AddInput(input.Name, input.Type), input);
-        IEnumerable<Value> read = model.Body.NodesWithSubgraphs.SelectMany(n => n.Inputs).OfType<Value>().Concat(model.Body.WithSubgraphs.SelectMany(g => g.Outputs));
+        List<Node> nodes = NodesAsNeeded(model.Body);
+        IEnumerable<Value> read = nodes.SelectMany(n => n.Subgraphs.SelectMany(g => g.NodesWithSubgraphs).Prepend(n)).SelectMany(n => n.Inputs).OfType<Value>().Concat(model.Body.WithSubgraphs.SelectMany(g => g.Outputs));
         foreach (Value constant in read.Where(v => v.Data is not null && ReferenceEquals(v.Graph, model.Body)).Distinct())
         {
             Adopt(body.AddInitializer(constant.Name, constant.Data!), constant);
         }
-        foreach (Node node in model.Body.Nodes) GraphCopier.CopyNode(node, body, map);
+        foreach (Node node in nodes) GraphCopier.CopyNode(node, body, map);
         foreach (Value output in model.Body.Outputs) body.AddOutput(map[output]);
         HashSet<string> domains = new(body.NodesWithSubgraphs.Select(n => n.Domain).Append(""), StringComparer.Ordinal);
         return new OnnxGraph(body, model.Name, model.Path, source.IrVersion, model.OpsetImports.Where(o => domains.Contains(o.Key)), model.Resources)
@@ -43,6 +44,31 @@ internal static class CanonicalGraph
             twin.Remainder = original.Remainder;
             map[original] = twin;
         }
+    }
+
+    /// <summary>Nodes in the order of a walk from the outputs through the inputs, producers first.</summary>
+    private static List<Node> NodesAsNeeded(Graph body)
+    {
+        List<Node> result = [];
+        HashSet<Node> done = [];
+        Stack<(Node Node, IEnumerator<Node> Needs)> open = new();
+        foreach (Node? root in body.Outputs.Select(o => o.Producer).Concat(body.Nodes))
+        {
+            if (root is not null && done.Add(root)) open.Push((root, Needs(root)));
+            while (open.TryPeek(out (Node Node, IEnumerator<Node> Needs) top))
+            {
+                if (!top.Needs.MoveNext())
+                {
+                    result.Add(top.Node);
+                    open.Pop();
+                }
+                else if (done.Add(top.Needs.Current)) open.Push((top.Needs.Current, Needs(top.Needs.Current)));
+            }
+        }
+        return result;
+
+        IEnumerator<Node> Needs(Node node) => node.Subgraphs.SelectMany(g => g.WithSubgraphs).SelectMany(g => g.Nodes.SelectMany(n => n.Inputs).Concat(g.Outputs))
+            .Concat(node.Inputs).Where(v => v?.Producer is { } p && ReferenceEquals(p.Graph, body)).Select(v => v!.Producer!).GetEnumerator();
     }
 
     /// <summary>The names that a value goes by in the model file.</summary>

@@ -53,6 +53,19 @@ public sealed class CalibratorTests
     }
 
     [Fact]
+    public void The_simplified_form_of_a_fused_model_is_that_of_the_raw_one()
+    {
+        List<string> different = [];
+        foreach (string name in SharedModels.Names)
+        {
+            OnnxGraph raw = OnnxFile.Import(SharedModels.Path(name), Report.None, s_never);
+            OnnxGraph fused = LayerFusion.Fuse(raw, new FusionOptions(), Report.None, s_never);
+            if (!OnnxFile.Serialize(CanonicalGraph.Of(raw, s_never)).AsSpan().SequenceEqual(OnnxFile.Serialize(CanonicalGraph.Of(fused, s_never)))) different.Add(name);
+        }
+        Assert.Empty(different);
+    }
+
+    [Fact]
     public void Neither_order_nor_batch_size_matters()
     {
         OnnxGraph graph = Model();
