@@ -1,6 +1,7 @@
 using TrtTools.Ir;
 using TrtTools.Passes;
 using TrtTools.Tensors;
+using Attribute = TrtTools.Ir.Attribute;
 
 namespace TrtTools.Quantization;
 
@@ -20,30 +21,50 @@ internal static class CanonicalGraph
     /// it is first read, and domains that nothing uses go, so that equal functions are equal files.</summary>
     private static OnnxGraph Ordered(OnnxGraph model, OnnxGraph source)
     {
-        Graph body = new(model.Body.Name) { Remainder = model.Body.Remainder };
-        Dictionary<Value, Value> map = [];
-        foreach (Value input in model.Body.Inputs) Adopt(body.AddInput(input.Name, input.Type), input);
-        List<Node> nodes = NodesAsNeeded(model.Body);
-        IEnumerable<Value> read = nodes.SelectMany(n => n.Subgraphs.SelectMany(g => g.NodesWithSubgraphs).Prepend(n)).SelectMany(n => n.Inputs).OfType<Value>().Concat(model.Body.WithSubgraphs.SelectMany(g => g.Outputs));
-        foreach (Value constant in read.Where(v => v.Data is not null && ReferenceEquals(v.Graph, model.Body)).Distinct())
-        {
-            Adopt(body.AddInitializer(constant.Name, constant.Data!), constant);
-        }
-        foreach (Node node in nodes) GraphCopier.CopyNode(node, body, map);
-        foreach (Value output in model.Body.Outputs) body.AddOutput(map[output]);
+        Graph body = OrderedCopy(model.Body, []);
         HashSet<string> domains = new(body.NodesWithSubgraphs.Select(n => n.Domain).Append(""), StringComparer.Ordinal);
         return new OnnxGraph(body, model.Name, model.Path, source.IrVersion, model.OpsetImports.Where(o => domains.Contains(o.Key)), model.Resources)
         {
             Remainder = model.Remainder, Producer = model.Producer, Metadata = model.Metadata, History = source.History, FusionReport = model.FusionReport,
         };
+    }
+
+    private static Graph OrderedCopy(Graph source, Dictionary<Value, Value> map)
+    {
+        Graph copy = new(source.Name) { Remainder = source.Remainder };
+        foreach (Value input in source.Inputs) Adopt(copy.AddInput(input.Name, input.Type), input);
+        List<Node> nodes = NodesAsNeeded(source);
+        IEnumerable<Value> read = nodes.SelectMany(n => n.Subgraphs.SelectMany(NodesAndBelow).Prepend(n)).SelectMany(n => n.Inputs).OfType<Value>().Concat(source.WithSubgraphs.SelectMany(g => g.Outputs));
+        foreach (Value constant in read.Where(v => v is { Data: not null, IsGraphInput: false } && ReferenceEquals(v.Graph, source)).Distinct())
+        {
+            Adopt(copy.AddInitializer(constant.Name, constant.Data!), constant);
+        }
+        foreach (Node node in nodes)
+        {
+            Node twin = GraphCopier.CopyNode(node, copy, map);
+            foreach (Attribute attribute in node.Attributes.Where(a => a.Content is Graph).ToList())
+            {
+                twin.Attributes.Set(attribute with { Content = OrderedCopy((Graph)attribute.Content!, map) });
+            }
+            // A node that stands for itself says so or leaves it out.
+            if (twin.SourceNodes.Count == 1 && string.Equals(twin.SourceNodes[0], twin.Name, StringComparison.Ordinal)) twin.SourceNodes = [];
+            foreach (Value output in twin.Outputs.OfType<Value>()) output.Origin = Plain(output);
+        }
+        foreach (Value output in source.Outputs) copy.AddOutput(map.GetValueOrDefault(output, output));
+        return copy;
 
         void Adopt(Value twin, Value original)
         {
             twin.Type = original.Type;
             twin.Origin = original.Origin;
             twin.Remainder = original.Remainder;
+            twin.Origin = Plain(twin);
             map[original] = twin;
         }
+
+        static Origin Plain(Value value) => value.Origin.TensorNames.Count == 1 && string.Equals(value.Origin.TensorNames[0], value.Name, StringComparison.Ordinal) ? Origin.None : value.Origin;
+
+        static IEnumerable<Node> NodesAndBelow(Graph graph) => NodesAsNeeded(graph).SelectMany(n => n.Subgraphs.SelectMany(NodesAndBelow).Prepend(n));
     }
 
     /// <summary>Nodes in the order of a walk from the outputs through the inputs, producers first.</summary>
