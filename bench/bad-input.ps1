@@ -59,5 +59,5 @@ foreach ($case in $cases.Keys) {
     foreach ($record in $records) { "       $($record.Exception.Message)" }
 }
 "$($cases.Count) cases, $wrong wrong"
-Remove-Item -Recurse $folder
+Remove-Item -Recurse -Force $folder
 exit [Math]::Min(1, $wrong)

@@ -34,4 +34,4 @@ foreach ($header in 'TRT-8502-EntropyCalibration2', 'TRT-100300-EntropyCalibrati
 }
 [IO.File]::WriteAllText("$folder/damaged.cache", "TRT-8502-EntropyCalibration2`nimage: 3c010204`nlogits 3c01`n")
 try { $null = Import-CalibrationCache "$folder/damaged.cache" } catch { "damaged: $($_.Exception.Message)" }
-Remove-Item -Recurse $folder
+Remove-Item -Recurse -Force $folder

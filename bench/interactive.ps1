@@ -26,9 +26,9 @@ Set-Location ([IO.Path]::GetTempPath())
 $lines = @(
     'Optimize-OnnxGraph -Pass '
     'Invoke-LayerFusion -Pattern '
-    "Import-OnnxGraph '$Model' | Optimize-OnnxGraph -InputValue @{ "
-    "Import-OnnxGraph '$Model' | Build-Engine -LayerPrecision @{ "
-    "Import-OnnxGraph '$Model' | Build-Engine -InputShape @{ "
+    "Import-OnnxGraph '$Model' | Optimize-OnnxGraph -InputValue "
+    "Import-OnnxGraph '$Model' | Build-Engine -LayerPrecision "
+    "Import-OnnxGraph '$Model' | Build-Engine -InputShape "
 )
 foreach ($line in $lines) {
     $times = foreach ($i in 0..5) {
@@ -65,4 +65,4 @@ foreach ($work in $works.Keys) {
     }
     '  {0,-12} ends after {1:F0} ms at most; other files left: {2}' -f $work, ($delays | Measure-Object -Maximum).Maximum, @(Get-ChildItem $folder -Force | Where-Object Name -NotIn 'stop.engine').Count
 }
-Remove-Item -Recurse $folder
+Remove-Item -Recurse -Force $folder

@@ -42,5 +42,5 @@ foreach ($work in $works.Keys) {
     $leftover = @(Get-ChildItem $folder -Force | Where-Object Name -NotMatch "^(Export-OnnxGraph|Build-Engine)-(\d+|again)\.bin$").Count
     "$work`: $Count kills, target absent $absent times, whole $whole times, damaged $bad times; $leftover temporary files left by the killed processes"
 }
-Remove-Item -Recurse $folder
+Remove-Item -Recurse -Force $folder
 exit [Math]::Min(1, $bad)
