@@ -119,7 +119,7 @@ internal sealed class BuildContext
             string.Join(". ", missing.Where(o => o.Suggestion.Length > 0).Select(o => $"{Name(o)}: {o.Suggestion.TrimEnd('.')}").Distinct(StringComparer.Ordinal).Append("Test-OperatorSupport -Target Cpu lists them")));
     }
 
-    private string CalibrationText => Options.CalibrationCache is { } cache ? $"scales from {cache}" : Options.CalibrationData is { } data ? $"calibrated on {data.Description}" : "calibrated on made-up data";
+    private string CalibrationText => Options.CalibrationCache is { } cache ? $"scales from {cache}" : Options.CalibrationData is { } data ? $"calibrated on {data.Description}" : "calibrated on synthetic data";
 
     /// <summary>What would be built, for -WhatIf.</summary>
     public IReadOnlyList<string> Describe() =>

@@ -82,7 +82,7 @@ internal static class PrecisionStage
     {
         CalibrationCache cache = context.Options.CalibrationCache ?? Calibrate(context);
         context.CalibrationHash = Hash(cache);
-        if (context.Options.CalibrationCache is { IsSynthetic: true }) context.Warn("the calibration cache was made from made-up data: accuracy is not to be trusted.");
+        if (context.Options.CalibrationCache is { IsSynthetic: true }) context.Warn("the calibration cache was made from synthetic data: accuracy is not to be trusted.");
         context.Begin("quantizing", 0.5);
         int before = context.Warnings.Count;
         QuantizeOptions quantize = new() { CpuEncoding = true, FloatLayer = name => patterns.Find(name) is { } precision && precision != EnginePrecision.Int8 };

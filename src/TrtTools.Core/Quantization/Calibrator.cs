@@ -43,7 +43,7 @@ public static class Calibrator
             }
         }
         if (sample == 0) throw new TrtToolsException(ErrorCode.CalibrationDataInvalid, data.Description, "it gave no samples", "At least one, better a hundred", "Check the path or the script block");
-        if (data.IsSynthetic) report.Warning($"{graph.Name}: calibrated on made-up data; the scales are good for timing, and accuracy is not to be trusted.");
+        if (data.IsSynthetic) report.Warning($"{graph.Name}: calibrated on synthetic data; the scales are good for timing, and accuracy is not to be trusted.");
         IReadOnlyList<TensorCalibration> tensors = Summarize(wanted, histograms, options, stop);
         report.Verbose(string.Create(CultureInfo.InvariantCulture, $"Calibrated {graph.Name} on {sample} samples in {clock.Elapsed.TotalSeconds:F1} s"));
         CalibrationCache cache = new(tensors)

@@ -225,7 +225,7 @@ public sealed class EngineBuilderTests
     public void A_check_builds_nothing_and_says_what_would_be_built()
     {
         Assert.Contains("FP32", EngineBuilder.Check(TestGraphs.Parse(Network), Cpu)[0], StringComparison.Ordinal);
-        Assert.Contains("made-up data", EngineBuilder.Check(TestGraphs.Parse(Network), Cpu with { Int8 = true })[0], StringComparison.Ordinal);
+        Assert.Contains("synthetic data", EngineBuilder.Check(TestGraphs.Parse(Network), Cpu with { Int8 = true })[0], StringComparison.Ordinal);
         Assert.Equal(ErrorCode.OptionInvalid, Assert.Throws<TrtToolsException>(() => EngineBuilder.Check(TestGraphs.Parse(Network), Cpu with { LayerPrecision = new Dictionary<string, EnginePrecision> { ["absent"] = EnginePrecision.Fp32 } })).Code);
     }
 
