@@ -42,8 +42,8 @@ Describe 'Build-Engine' {
 
         It 'warns when it must calibrate on synthetic inputs' {
             $engine = $graph | Build-Engine -Device Cpu -Int8 -WarningVariable warnings -WarningAction SilentlyContinue
-            "$warnings" | Should -Match 'made-up data'
-            "$($engine.Warnings)" | Should -Match 'made-up data'
+            "$warnings" | Should -Match 'synthetic data'
+            "$($engine.Warnings)" | Should -Match 'synthetic data'
         }
 
         It 'keeps a layer in float by -LayerPrecision' {
