@@ -26,7 +26,7 @@ foreach ($work in $works.Keys) {
         $start.RedirectStandardOutput = $true
         $process = [Diagnostics.Process]::Start($start)
         if ($process.StandardOutput.ReadLine() -ne 'go') { throw "$work did not start" }
-        [Threading.Thread]::Sleep($random.Next(0, 600))
+        [Threading.Thread]::Sleep($random.Next(0, $work -eq 'Build-Engine' ? 3000 : 600))
         if ($process.HasExited) { throw "$work ended by itself" }
         # On Linux this is SIGKILL.
         $process.Kill()
