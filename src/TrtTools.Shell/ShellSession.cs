@@ -60,7 +60,7 @@ internal sealed class ShellSession : IDisposable
         _runspace.Dispose();
     }
 
-    private int ExitCode(int otherwise) => _host.ExitCode ?? (_interrupted ? 130 : otherwise);
+    private int ExitCode(int otherwise) => _host.ExitCode ?? otherwise;
 
     // False when an exception ended the pipeline; it has then been shown.
     private bool Execute(Pipeline pipeline)
