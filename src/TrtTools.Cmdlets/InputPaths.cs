@@ -52,7 +52,7 @@ internal static class InputPaths
 
     /// <summary>Up to three names within a third of their length in edits, nearest first.</summary>
     public static IReadOnlyList<string> Nearest(string wanted, IEnumerable<string> names) =>
-        [.. names.Select(n => (Name: n, Distance: EditDistance(wanted, n)))
+        [.. names.Select(n => (Name: n, Distance: EditDistance.Of(wanted, n)))
             .Where(n => n.Distance <= Math.Max(2, Math.Max(wanted.Length, n.Name.Length) / 3))
             .OrderBy(n => n.Distance).ThenBy(n => n.Name, StringComparer.Ordinal).Take(3).Select(n => n.Name)];
 
@@ -81,21 +81,5 @@ internal static class InputPaths
         {
             return [];
         }
-    }
-
-    private static int EditDistance(string a, string b)
-    {
-        int[] row = [.. Enumerable.Range(0, b.Length + 1)];
-        for (int i = 1; i <= a.Length; i++)
-        {
-            int diagonal = row[0];
-            row[0] = i;
-            for (int j = 1; j <= b.Length; j++)
-            {
-                int cost = char.ToUpperInvariant(a[i - 1]) == char.ToUpperInvariant(b[j - 1]) ? 0 : 1;
-                (diagonal, row[j]) = (row[j], Math.Min(Math.Min(row[j], row[j - 1]) + 1, diagonal + cost));
-            }
-        }
-        return row[b.Length];
     }
 }

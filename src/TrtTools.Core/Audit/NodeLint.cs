@@ -59,7 +59,7 @@ internal sealed class NodeLint(Node node, LintBody body, LintLog log)
 
     private string[] Nearest() => [.. OperatorCatalog.All.Where(d => d.Domain == node.Domain && !d.Is(OperatorTraits.Removed)).Select(d => d.OpType)
         .Concat(body.Model.FunctionTable.Keys.Where(k => k.Domain == node.Domain).Select(k => k.Name))
-        .Select(n => (Name: n, Distance: EditDistance.Of(n.ToLowerInvariant(), node.OpType.ToLowerInvariant()))).Where(p => p.Distance <= Math.Min(3, node.OpType.Length / 3))
+        .Select(n => (Name: n, Distance: EditDistance.Of(n, node.OpType))).Where(p => p.Distance <= Math.Min(3, node.OpType.Length / 3))
         .OrderBy(p => p.Distance).ThenBy(p => p.Name, StringComparer.Ordinal).Take(2).Select(p => p.Name)];
 
     private void CheckAgainst(OperatorDefinition definition, long opset)

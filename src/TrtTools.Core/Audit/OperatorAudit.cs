@@ -171,27 +171,9 @@ internal static class OperatorVerdict
 
     private static string? Nearest(Node node)
     {
-        (string name, int distance) = OperatorCatalog.All.Where(d => d.Domain == node.Domain).Select(d => (d.OpType, Distance(d.OpType, node.OpType)))
+        (string name, int distance) = OperatorCatalog.All.Where(d => d.Domain == node.Domain).Select(d => (d.OpType, EditDistance.Of(d.OpType, node.OpType)))
             .OrderBy(p => p.Item2).ThenBy(p => p.OpType, StringComparer.Ordinal).First();
         return distance <= Math.Max(1, node.OpType.Length / 4) ? name : null;
-    }
-
-    private static int Distance(string a, string b)
-    {
-        if (Math.Abs(a.Length - b.Length) > 8) return int.MaxValue;
-        int[] row = [.. Enumerable.Range(0, b.Length + 1)];
-        for (int i = 1; i <= a.Length; i++)
-        {
-            int diagonal = row[0];
-            row[0] = i;
-            for (int j = 1; j <= b.Length; j++)
-            {
-                int cost = char.ToUpperInvariant(a[i - 1]) == char.ToUpperInvariant(b[j - 1]) ? diagonal : diagonal + 1;
-                diagonal = row[j];
-                row[j] = Math.Min(cost, Math.Min(row[j], row[j - 1]) + 1);
-            }
-        }
-        return row[b.Length];
     }
 
     private static DataType? ElementType(Node node) => (node.Input(0) ?? node.Output())?.Type?.DataType;

@@ -93,7 +93,9 @@ internal static class PrecisionStage
         }
         if (!Quantizer.HasQuantization(quantized))
         {
-            context.Warn("no layer of it runs in INT8: only Conv, Gemm and MatMul with constant weights do. It runs in FP32.");
+            context.Warn(context.Warnings.Count > before
+                ? "no layer of it runs in INT8: those that could would lose too much. It runs in FP32. Calibrate on more samples, or with -Algorithm MinMax or Percentile."
+                : "no layer of it runs in INT8: only Conv, Gemm and MatMul with constant weights do. It runs in FP32.");
             return;
         }
         context.FloatGraph = context.Graph;

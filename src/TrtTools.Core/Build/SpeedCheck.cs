@@ -31,7 +31,7 @@ internal static class SpeedCheck
             context.Report.Verbose($"{context.Name}: FP32 is the faster one and is taken.");
             return false;
         }
-        context.Warn($"{figures}: INT8 is not faster here. {Reason()} The engine is INT8 as asked: it is smaller, and faster where the processor has VNNI.");
+        context.Warn($"{figures}: INT8 is not faster here. {Reason()} The engine is INT8 as asked: it is smaller{(HostProcessor.HasVnni ? "" : ", and may be faster where the processor has VNNI")}.");
         return true;
     }
 

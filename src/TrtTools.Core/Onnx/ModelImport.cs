@@ -86,7 +86,7 @@ internal static class ModelImport
     {
         try
         {
-            return [.. Directory.EnumerateFiles(folder, "*.onnx").Take(1000).Select(f => Path.GetFileName(f)!).OrderBy(n => EditDistance.Of(n.ToLowerInvariant(), wanted.ToLowerInvariant())).ThenBy(n => n, StringComparer.Ordinal).Take(3)];
+            return [.. Directory.EnumerateFiles(folder, "*.onnx").Take(1000).Select(f => Path.GetFileName(f)!).OrderBy(n => EditDistance.Of(n, wanted)).ThenBy(n => n, StringComparer.Ordinal).Take(3)];
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

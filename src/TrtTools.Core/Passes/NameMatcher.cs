@@ -24,18 +24,6 @@ internal static class NameMatcher
         string typed = wanted.ToLowerInvariant();
         string lower = name.ToLowerInvariant();
         if (typed.Length > 2 && lower.Contains(typed, StringComparison.Ordinal)) return 1;
-        int[] row = [.. Enumerable.Range(0, typed.Length + 1)];
-        for (int i = 1; i <= lower.Length; i++)
-        {
-            int diagonal = row[0];
-            row[0] = i;
-            for (int j = 1; j <= typed.Length; j++)
-            {
-                int above = row[j];
-                row[j] = Math.Min(Math.Min(row[j] + 1, row[j - 1] + 1), diagonal + (lower[i - 1] == typed[j - 1] ? 0 : 1));
-                diagonal = above;
-            }
-        }
-        return row[typed.Length] * 2;
+        return EditDistance.Of(lower, typed) * 2;
     }
 }

@@ -76,26 +76,9 @@ internal static class InputCheck
         int bestDistance = Math.Max(3, name.Length / 2) + 1;
         foreach (string candidate in candidates)
         {
-            int distance = Distance(name.ToLowerInvariant(), candidate.ToLowerInvariant());
+            int distance = EditDistance.Of(name, candidate);
             if (distance < bestDistance) (best, bestDistance) = (candidate, distance);
         }
         return best;
-    }
-
-    private static int Distance(string a, string b)
-    {
-        int[] row = [.. Enumerable.Range(0, b.Length + 1)];
-        for (int i = 1; i <= a.Length; i++)
-        {
-            int diagonal = row[0];
-            row[0] = i;
-            for (int j = 1; j <= b.Length; j++)
-            {
-                int above = row[j];
-                row[j] = Math.Min(Math.Min(above, row[j - 1]) + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1));
-                diagonal = above;
-            }
-        }
-        return row[^1];
     }
 }

@@ -1,11 +1,12 @@
-namespace TrtTools.Ir;
+namespace TrtTools;
 
 /// <summary>How far two names are apart, for suggestions.</summary>
-internal static class EditDistance
+public static class EditDistance
 {
-    /// <summary>Levenshtein's distance: insertions, deletions and replacements.</summary>
+    /// <summary>Levenshtein's distance, letters of either case being equal: insertions, deletions and replacements.</summary>
     public static int Of(string a, string b)
     {
+        (a, b) = (a.ToLowerInvariant(), b.ToLowerInvariant());
         int[] row = [.. Enumerable.Range(0, b.Length + 1)];
         for (int i = 1; i <= a.Length; i++)
         {
