@@ -112,7 +112,8 @@ Describe 'Build-Engine' {
 
     Context 'errors' {
         It 'names every unsupported operator' {
-            { Import-OnnxGraph (Get-SharedModel style-candy) | Build-Engine -Device Cpu -ErrorAction Stop } | Should -Throw -ErrorId 'UnsupportedOperator,TrtTools.Cmdlets.BuildEngineCommand' -ExpectedMessage '*Affine*Crop*ImageScaler*'
+            $model = Get-SharedModel style-candy
+            { Import-OnnxGraph $model | Build-Engine -Device Cpu -ErrorAction Stop } | Should -Throw -ErrorId 'UnsupportedOperator,TrtTools.Cmdlets.BuildEngineCommand' -ExpectedMessage '*Affine*Crop*ImageScaler*'
         }
 
         It 'fails with CudaMissing where -Device Cuda has no GPU' {
