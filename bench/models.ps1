@@ -6,7 +6,7 @@ param(
 $ErrorActionPreference = 'Stop'
 Import-Module "$PSScriptRoot/../out/TrtTools"
 
-$row = '{0,-30} {1,6} {2,6} {3,6}  {4,8:N2} {5,9:E1} {6,9:F6} {7,6:P0}  {8}'
+$row = '{0,-30} {1,6} {2,6} {3,6}  {4,8:N2} {5,9:E1} {6,9:F6} {7,8:P2}  {8}'
 $row -f 'model', 'nodes', 'optim.', 'fused', 'build s', 'error', 'cosine', 'top-1', 'verdict'
 $failed = 0
 foreach ($model in Get-ChildItem "$Folder/*/model.onnx" | Sort-Object FullName) {
@@ -20,8 +20,9 @@ foreach ($model in Get-ChildItem "$Folder/*/model.onnx" | Sort-Object FullName) 
         # The greatest error of any output, as a share of that output's scale (its greatest absolute value in the reference).
         $error1 = ($outputs | ForEach-Object { $_.Scale -gt 0 ? $_.MaxAbsoluteError / $_.Scale : $_.MaxAbsoluteError } | Measure-Object -Maximum).Maximum
         $cosine = ($outputs | Measure-Object Cosine -Minimum).Minimum
-        $top = ($outputs | Measure-Object Top1Agreement -Minimum).Minimum
-        $good = $error1 -le 1e-4 -or ($name -match 'int8' -and $cosine -ge 0.999 -and $top -eq 1)
+        # Which element is greatest means something in scores, not in boxes or hidden states: the smallest output stands for the scores.
+        $top = ($outputs | Sort-Object ElementCount | Select-Object -First 1).Top1Agreement
+        $good = $error1 -le 1e-4 -or ($name -match 'int8' -and $cosine -ge 0.999 -and $top -ge 0.999)
         if (-not $good) { $failed++ }
         $row -f $name, ($graph | Measure-OnnxGraph).NodeCount, ($optimized | Measure-OnnxGraph).NodeCount, $fused.Nodes.Count, $engine.BuildSeconds, $error1, $cosine, $top, ($good ? 'ok' : 'FAIL')
         $engine.Dispose()
