@@ -16,6 +16,8 @@ $shown = [Collections.Generic.List[string]]::new()
 foreach ($line in $lines) {
     $text = $line.TrimEnd()
     if ($text -eq '' -and $shown.Count -gt 0 -and $shown[-1] -eq '') { continue }
+    # As a terminal of 120 columns does.
+    for (; $text.Length -gt 120; $text = $text.Substring(120)) { $shown.Add($text.Substring(0, 120)) }
     $shown.Add($text)
 }
 
