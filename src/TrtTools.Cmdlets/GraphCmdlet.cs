@@ -30,8 +30,8 @@ public abstract class GraphCmdlet : GraphCmdletBase
     private protected sealed override PSObject GivenGraph => Graph;
 }
 
-/// <summary>A cmdlet that takes graphs from the pipeline; its first argument is the path it writes to.</summary>
-public abstract class GraphWriterCmdlet : GraphCmdletBase
+/// <summary>A cmdlet that takes graphs from the pipeline; its first argument is something else: a path to write to, data.</summary>
+public abstract class PipedGraphCmdlet : GraphCmdletBase
 {
     [Parameter(Mandatory = true, ValueFromPipeline = true)]
     [LiveObject("TrtTools.Ir.OnnxGraph")]

@@ -12,7 +12,7 @@ namespace TrtTools.Cmdlets;
 // PowerShellStandard has no VerbsLifecycle.Build; PowerShell 7 knows the verb.
 [Cmdlet("Build", "Engine", SupportsShouldProcess = true)]
 [OutputType(typeof(Engine))]
-public sealed class BuildEngineCommand : GraphWriterCmdlet
+public sealed class BuildEngineCommand : PipedGraphCmdlet
 {
     private OutputPaths? _paths;
     private CalibrationCache? _cache;

@@ -6,7 +6,7 @@ namespace TrtTools.Cmdlets;
 
 [Cmdlet(VerbsData.Export, "OnnxGraph", SupportsShouldProcess = true)]
 [OutputType(typeof(FileInfo))]
-public sealed class ExportOnnxGraphCommand : GraphWriterCmdlet
+public sealed class ExportOnnxGraphCommand : PipedGraphCmdlet
 {
     private OutputPaths? _paths;
 

@@ -7,12 +7,12 @@ namespace TrtTools.Cmdlets;
 
 [Cmdlet(VerbsCommon.New, "CalibrationCache")]
 [OutputType(typeof(CalibrationCache))]
-public sealed class NewCalibrationCacheCommand : GraphCmdlet
+public sealed class NewCalibrationCacheCommand : PipedGraphCmdlet
 {
     // An int: see BuildEngineCommand.
     private int _algorithm = (int)CalibrationAlgorithm.Entropy;
 
-    [Parameter(Mandatory = true, Position = 1)]
+    [Parameter(Mandatory = true, Position = 0)]
     [ValidateNotNull]
     public object Data { get; set; } = "";
 
