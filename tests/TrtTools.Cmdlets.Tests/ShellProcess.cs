@@ -7,6 +7,9 @@ internal sealed record ShellResult(int ExitCode, string Output, string Error);
 /// <summary>Starts the shell, or pwsh, as a process without a terminal.</summary>
 internal static class ShellProcess
 {
+    // Generous: a busy machine is no failure, a process that hangs is.
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
+
     /// <summary>Full path of pwsh 7.6 or later, if it is on the PATH.</summary>
     public static string? PowerShell { get; } = FindPowerShell();
 
@@ -24,7 +27,17 @@ internal static class ShellProcess
         process.StandardInput.Close();
         Task<string> output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken), error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         started?.Invoke(process);
-        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        using CancellationTokenSource patience = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        patience.CancelAfter(Patience);
+        try
+        {
+            await process.WaitForExitAsync(patience.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill(entireProcessTree: true);
+            Assert.Fail($"'{program} {string.Join(' ', start.ArgumentList)}' did not end.");
+        }
         return new ShellResult(process.ExitCode, await output, await error);
     }
 

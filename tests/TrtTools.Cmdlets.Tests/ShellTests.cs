@@ -115,7 +115,8 @@ public sealed class ShellTests
     public async Task Interrupting_ends_the_script()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Ctrl+C can't be sent to one process there.");
-        ShellResult result = await ShellProcess.Start("dotnet", [Repository.Shell, "-Command", "'started'; while ($true) { }"], process =>
+        // A shell that runs this in the background has its children ignore SIGINT; env gives it back its meaning.
+        ShellResult result = await ShellProcess.Start("env", ["--default-signal=INT", "dotnet", Repository.Shell, "-Command", "'started'; while ($true) { }"], process =>
         {
             Thread.Sleep(5000);
             using Process kill = Process.Start("kill", ["-INT", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
