@@ -53,6 +53,10 @@ internal sealed class OperatorDefinition
     /// <summary>Inputs that Q/DQ insertion may quantize; empty for operators that stay float.</summary>
     public IReadOnlyList<int> QuantizableInputs { get; private set; } = [];
 
+    /// <summary>What a pointwise operator computes of its elements, in the notation of Lowering's ScalarText: "x / (1 + abs(x))". Inputs are x, y, z by place; attributes go by
+    /// their names. Null for operators that need more than one expression.</summary>
+    public string? Scalar { get; private set; }
+
     /// <summary>The opset that removed it; null while it is current.</summary>
     public int? DeprecatedSince { get; private set; }
 
@@ -103,6 +107,12 @@ internal sealed class OperatorDefinition
     public OperatorDefinition Quantizes(params int[] inputs)
     {
         QuantizableInputs = inputs;
+        return this;
+    }
+
+    public OperatorDefinition Computes(string scalar)
+    {
+        Scalar = scalar;
         return this;
     }
 
