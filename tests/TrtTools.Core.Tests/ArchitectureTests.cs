@@ -5,7 +5,7 @@ namespace TrtTools;
 /// <summary>Dependencies point one way: a folder may use those before it in this list, and none after it (ARCHITECTURE.md).</summary>
 public sealed partial class ArchitectureTests
 {
-    private static readonly string[] Runtime = ["Files", "Tensors", "Cuda", "Launch", "Engines", "Execution"];
+    private static readonly string[] Runtime = ["Files", "Tensors", "Cuda", "Engines", "Launch", "Execution"];
     private static readonly string[] Core = ["Ir", "Onnx", "Ops", "Shapes", "Ort", "Evaluation", "Data", "Audit", "Passes", "Quantization", "Lowering", "Kernels", "Tactics", "Build", "Comparison"];
 
     [Fact]

@@ -174,6 +174,13 @@ internal sealed class DimExpr : IEquatable<DimExpr>
 
     public override string ToString() => SymbolName ?? _text;
 
+    /// <summary>The expression as files hold it: unlike in <see cref="ToString"/>, a name that reads as an expression is always set in braces. <see cref="Parse"/> reads it.</summary>
+    public string Text => _text;
+
+    /// <summary>The expression that has this <see cref="Text"/>.</summary>
+    /// <exception cref="FormatException">It is the text of none.</exception>
+    public static DimExpr Parse(string text) => new DimExprParser(text).Parse();
+
     private static bool IsNonNegative(Atom atom) => atom.Function == Maximum
         ? atom.Left!.HasOnlyNonNegativeTerms || atom.Right!.HasOnlyNonNegativeTerms
         : atom.Left!.HasOnlyNonNegativeTerms && atom.Right!.HasOnlyNonNegativeTerms;

@@ -91,6 +91,62 @@ public sealed class DimExprTests
         Assert.Equal("3*max(2,w)", e.Substitute(s => s == "h" ? 9 : null).ToString());
     }
 
+    [Theory]
+    [InlineData("0")]
+    [InlineData("-9223372036854775808")]
+    [InlineData("9223372036854775807")]
+    [InlineData("-h")]
+    [InlineData("h-3*h*h*w-12")]
+    [InlineData("floor((h+3)/4)*w+2")]
+    [InlineData("floor(-3/h)")]
+    [InlineData("floor(h/w)")]
+    [InlineData("floor((h*w+1)/(h+w))")]
+    [InlineData("broadcast(h,w)-max(floor(h/2),w)+min(2*h,w*w)")]
+    [InlineData("floor")]
+    [InlineData("{}")]
+    [InlineData("{a}}b{c}*{past + 1}")]
+    [InlineData("Größe.x:y+{3}")]
+    public void What_was_written_is_read(string text)
+    {
+        DimExpr read = DimExpr.Parse(text);
+        Assert.Equal(text, read.Text);
+        Assert.Equal(read, DimExpr.Parse(read.Text));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("h w")]
+    [InlineData("h+")]
+    [InlineData("--h")]
+    [InlineData("(h)")]
+    [InlineData("h*(h+w)")]
+    [InlineData("3h")]
+    [InlineData("{h")]
+    [InlineData("floor(h)")]
+    [InlineData("floor(h+1/2)")]
+    [InlineData("floor(h/0)")]
+    [InlineData("min(h,w")]
+    [InlineData("exp(h,w)")]
+    [InlineData("9223372036854775808")]
+    [InlineData("9223372036854775807*2*h")]
+    public void What_was_never_written_is_refused(string text) => Assert.Throws<FormatException>(() => DimExpr.Parse(text));
+
+    [Fact]
+    public void Text_nested_without_end_is_refused()
+    {
+        Assert.Throws<FormatException>(() => DimExpr.Parse(string.Concat(Enumerable.Repeat("max(", 100_000)) + "h"));
+        Assert.Throws<FormatException>(() => DimExpr.Parse(string.Concat(Enumerable.Repeat("floor(", 100_000)) + "h"));
+    }
+
+    [Fact]
+    public void A_name_that_reads_as_an_expression_is_read_as_the_name()
+    {
+        foreach (string name in new[] { "past + 1", "h*w", "3", "", "}", "{a", "floor(h/2)", "-h" })
+        {
+            Assert.Equal(name, DimExpr.Parse(DimExpr.Symbol(name).Text).SymbolName);
+        }
+    }
+
     // An expression beside a function that computes the same thing on numbers.
     private sealed record Twin(DimExpr Expr, Func<long, long, long> Compute);
 
@@ -114,6 +170,10 @@ public sealed class DimExprTests
         Dictionary<string, long> symbols = new() { ["h"] = x, ["w"] = y };
         return twin.Expr.Evaluate(symbols) == twin.Compute(x, y);
     });
+
+    [Fact]
+    public void Every_expression_is_read_from_its_text() => Gen.Select(s_twins, s_twins).Sample((a, b) =>
+        new[] { a.Expr, DimExpr.Broadcast(a.Expr, b.Expr), b.Expr.IsConstant ? a.Expr : DimExpr.FloorDiv(a.Expr, b.Expr) }.All(e => DimExpr.Parse(e.Text).Equals(e)));
 
     [Fact]
     public void Substitution_commutes_with_evaluation() => Gen.Select(s_twins, Gen.Long[0, 40], Gen.Long[0, 40]).Sample((twin, x, y) =>
