@@ -26,6 +26,11 @@ Describe 'Invoke-Engine' {
             (Invoke-Engine -Path $file -InputData @{ image = New-Image }).logits.Data.Count | Should -Be 10
         }
 
+        It 'takes a literal path' {
+            Copy-Item -LiteralPath $file "$TestDrive/a[1].engine"
+            (Invoke-Engine -LiteralPath "$TestDrive/a[1].engine" -InputData @{ image = New-Image }).logits.Data.Count | Should -Be 10
+        }
+
         It 'takes an .npz file' {
             (@($engine | Invoke-Engine -InputData $calibrationData)[0]).logits.Shape[1] | Should -Be 10
         }

@@ -10,7 +10,7 @@ namespace TrtTools.Cmdlets;
 [OutputType(typeof(OrderedDictionary))]
 public sealed class InvokeEngineCommand : TrtCmdlet
 {
-    private const string EngineSet = "Engine", DataSet = "Data", PathSet = "Path";
+    private const string EngineSet = "Engine", DataSet = "Data", PathSet = "Path", LiteralPathSet = "LiteralPath";
     private readonly EngineArgument _loaded = new();
     private Execution.ExecutionContext? _context;
 
@@ -25,9 +25,15 @@ public sealed class InvokeEngineCommand : TrtCmdlet
     [ValidateNotNullOrEmpty]
     public string Path { get; set; } = "";
 
+    [Parameter(Mandatory = true, ParameterSetName = LiteralPathSet)]
+    [Alias("PSPath")]
+    [ValidateNotNullOrEmpty]
+    public string LiteralPath { get; set; } = "";
+
     [Parameter(Mandatory = true, Position = 1, ParameterSetName = EngineSet)]
     [Parameter(Mandatory = true, Position = 1, ValueFromPipeline = true, ParameterSetName = DataSet)]
     [Parameter(Mandatory = true, Position = 1, ValueFromPipeline = true, ParameterSetName = PathSet)]
+    [Parameter(Mandatory = true, Position = 1, ValueFromPipeline = true, ParameterSetName = LiteralPathSet)]
     [ValidateNotNull]
     public object InputData { get; set; } = "";
 
@@ -62,7 +68,12 @@ public sealed class InvokeEngineCommand : TrtCmdlet
     // One context for all data of one engine: creating one is dear.
     private Execution.ExecutionContext Context()
     {
-        Engine engine = ParameterSetName == PathSet ? _loaded.GetFile(this, Path, literal: false) : _loaded.Get(this, Engine!, nameof(Engine));
+        Engine engine = ParameterSetName switch
+        {
+            PathSet => _loaded.GetFile(this, Path, literal: false),
+            LiteralPathSet => _loaded.GetFile(this, LiteralPath, literal: true),
+            _ => _loaded.Get(this, Engine!, nameof(Engine)),
+        };
         if (ReferenceEquals(_context?.Engine, engine)) return _context!;
         _context?.Dispose();
         _context = null;
