@@ -30,6 +30,7 @@ internal sealed unsafe class CudaDriver
             Check(((delegate* unmanaged<int*, int>)Export("cuDriverGetVersion"))(&version), "cuDriverGetVersion");
             Check(((delegate* unmanaged<int*, int>)Export("cuDeviceGetCount"))(&count), "cuDeviceGetCount");
             Version = $"{version / 1000}.{version % 1000 / 10}";
+            MajorVersion = version / 1000;
             DeviceCount = count;
             if (count == 0) Problem = "the driver is installed but sees no GPU";
         }
@@ -46,6 +47,9 @@ internal sealed unsafe class CudaDriver
 
     /// <summary>The CUDA version that the driver brings.</summary>
     public string Version { get; } = "";
+
+    /// <summary>13 of 13.0; 0 where there is no driver.</summary>
+    public int MajorVersion { get; }
 
     public int DeviceCount { get; }
 

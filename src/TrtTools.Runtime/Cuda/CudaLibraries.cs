@@ -5,28 +5,51 @@ namespace TrtTools.Cuda;
 /// <summary>Looks for the libraries that builds for a GPU use, in the loader's path, CUDA_PATH, the usual folders and NVIDIA's Python wheels.</summary>
 internal static unsafe class CudaLibraries
 {
+    public const string Nvrtc = "NVRTC", CublasLt = "cuBLASLt", Cudnn = "cuDNN";
+
     private sealed record Library(string Name, string[] LinuxFiles, string[] WindowsFiles, string Wheel, string Install, Func<nint, string> Version);
 
+    // Newest first. The unversioned names come last: a distribution's own link may point at something older.
     private static readonly Library[] All =
     [
-        new("NVRTC", ["libnvrtc.so.13", "libnvrtc.so.12"], ["nvrtc64_130_0.dll", "nvrtc64_120_0.dll"], "cuda_nvrtc", "the CUDA Toolkit (https://developer.nvidia.com/cuda-downloads) or 'pip install nvidia-cuda-nvrtc'", NvrtcVersion),
-        new("cuBLASLt", ["libcublasLt.so.13", "libcublasLt.so.12"], ["cublasLt64_13.dll", "cublasLt64_12.dll"], "cublas", "the CUDA Toolkit (https://developer.nvidia.com/cuda-downloads) or 'pip install nvidia-cublas'", CublasVersion),
-        new("cuDNN", ["libcudnn.so.9"], ["cudnn64_9.dll"], "cudnn", "cuDNN 9 (https://developer.nvidia.com/cudnn-downloads) or 'pip install nvidia-cudnn-cu13'", CudnnVersion),
+        new(Nvrtc, ["libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"], ["nvrtc64_130_0.dll", "nvrtc64_120_0.dll"], "cuda_nvrtc", "the CUDA Toolkit (https://developer.nvidia.com/cuda-downloads) or 'pip install nvidia-cuda-nvrtc'", NvrtcVersion),
+        new(CublasLt, ["libcublasLt.so.13", "libcublasLt.so.12"], ["cublasLt64_13.dll", "cublasLt64_12.dll"], "cublas", "the CUDA Toolkit (https://developer.nvidia.com/cuda-downloads) or 'pip install nvidia-cublas'", CublasVersion),
+        new(Cudnn, ["libcudnn.so.9"], ["cudnn64_9.dll"], "cudnn", "cuDNN 9 (https://developer.nvidia.com/cudnn-downloads) or 'pip install nvidia-cudnn-cu13'", CudnnVersion),
     ];
 
-    /// <summary>One line per library: "cuBLASLt 13.1: /path", or "missing: cuBLASLt; install …".</summary>
-    public static string[] Describe() => [.. All.Select(Describe)];
+    private static readonly Dictionary<string, Lazy<LoadedLibrary?>> Loaded = All.ToDictionary(l => l.Name, l => new Lazy<LoadedLibrary?>(() => Search(l)), StringComparer.Ordinal);
 
-    private static string Describe(Library library)
+    /// <summary>The library's handle, version and place; null where it is missing. It is looked for once and stays loaded.</summary>
+    public static LoadedLibrary? Find(string name) => Loaded[name].Value;
+
+    /// <summary>The library, or the error that says how to get it.</summary>
+    public static LoadedLibrary Require(string name) => Find(name)
+        ?? throw new TrtToolsException(ErrorCode.NativeLibraryMissing, name, "it was not found", "It in the loader's path, in CUDA_PATH, or among NVIDIA's Python packages", $"Install {InstallHint(name)}");
+
+    public static string InstallHint(string name) => All.Single(l => string.Equals(l.Name, name, StringComparison.Ordinal)).Install;
+
+    /// <summary>One line per library: "cuBLASLt 13.1: /path", or "missing: cuBLASLt; install …".</summary>
+    public static string[] Describe() => [.. All.Select(l => Find(l.Name) is { } found ? $"{l.Name} {found.Version}: {found.Path}" : $"missing: {l.Name}; install {l.Install}")];
+
+    private static LoadedLibrary? Search(Library library)
     {
         string[] files = OperatingSystem.IsWindows() ? library.WindowsFiles : library.LinuxFiles;
-        foreach (string candidate in files.SelectMany(f => Folders(library.Wheel).Select(d => Path.Combine(d, f))).Where(File.Exists).Concat(files))
+        // A library of a newer major version than the driver's makes code that the driver does not load: it comes last.
+        int driver = CudaDriver.Current.MajorVersion;
+        foreach (string file in files.OrderBy(f => driver > 0 && MajorVersion(f) > driver ? 1 : 0))
         {
-            if (!NativeLibrary.TryLoad(candidate, out nint handle)) continue;
-            return $"{library.Name} {Read(library, handle)}: {(Path.IsPathRooted(candidate) ? candidate : LoadedPath(candidate))}";
+            foreach (string candidate in Folders(library.Wheel).Select(d => Path.Combine(d, file)).Where(File.Exists).Append(file))
+            {
+                if (!NativeLibrary.TryLoad(candidate, out nint handle)) continue;
+                return new LoadedLibrary(handle, Read(library, handle), Path.IsPathRooted(candidate) ? candidate : LoadedPath(candidate));
+            }
         }
-        return $"missing: {library.Name}; install {library.Install}";
+        return null;
     }
+
+    /// <summary>13 of "libnvrtc.so.13", "nvrtc64_130_0.dll" and "cublasLt64_13.dll"; cuDNN counts by itself.</summary>
+    private static int MajorVersion(string file) =>
+        file.Contains("cudnn", StringComparison.Ordinal) ? 0 : file.Contains("13", StringComparison.Ordinal) ? 13 : file.Contains("12", StringComparison.Ordinal) ? 12 : 0;
 
     private static string Read(Library library, nint handle)
     {
