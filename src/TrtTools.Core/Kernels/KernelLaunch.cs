@@ -50,6 +50,9 @@ internal sealed record FloatArgument(float Value) : KernelArgument;
 /// <summary>A TMA tensor map (a const __grid_constant__ 128-byte parameter), tiled, innermost dimension first. Strides are in bytes and leave the innermost out.</summary>
 internal sealed record TensorMapArgument(Storage Storage, DimExpr Offset, DataType Type, IReadOnlyList<DimExpr> Extents, IReadOnlyList<DimExpr> Strides, IReadOnlyList<int> Box, int SwizzleBytes) : KernelArgument
 {
+    /// <summary>Write for a map that TMA stores go through.</summary>
+    public Access Access { get; init; } = Access.Read;
+
     public IReadOnlyList<int> ElementStrides { get; init; } = [];
 
     /// <summary>For an im2col map: lower and upper corner of the box, channels and pixels of a load; null: tiled.</summary>
