@@ -2,7 +2,13 @@ using BenchmarkDotNet.Configs;
 using BenchmarkDotNet.Jobs;
 using BenchmarkDotNet.Running;
 using BenchmarkDotNet.Toolchains.InProcess.Emit;
+using TrtTools.Benchmarks;
 
+if (args is ["scale", .. string[] rest])
+{
+    Scale.Run(rest);
+    return;
+}
 // In this process: a project generated and restored for each run would need the network and minutes.
 IConfig config = DefaultConfig.Instance.AddJob(Job.ShortRun.WithToolchain(InProcessEmitToolchain.Instance));
-BenchmarkSwitcher.FromAssembly(typeof(TrtTools.Benchmarks.GraphBenchmarks).Assembly).Run(args.Length > 0 ? args : ["--filter", "*"], config);
+BenchmarkSwitcher.FromAssembly(typeof(GraphBenchmarks).Assembly).Run(args.Length > 0 ? args : ["--filter", "*"], config);

@@ -46,38 +46,41 @@ internal sealed record Attribute(string Name, AttributeKind Kind, object? Conten
 /// <summary>A node's attributes in file order, by name.</summary>
 internal sealed class AttributeMap : IEnumerable<Attribute>
 {
-    private readonly List<Attribute> _items = [];
+    // Most nodes have few attributes or none, so this is a list that is searched.
+    private Attribute[] _items = [];
     private readonly Node _node;
 
     internal AttributeMap(Node node) => _node = node;
 
-    public int Count => _items.Count;
+    public int Count => _items.Length;
 
-    public Attribute? this[string name] => _items.Find(a => string.Equals(a.Name, name, StringComparison.Ordinal));
+    /// <summary>Whether any attribute holds a graph.</summary>
+    public bool HasGraphs { get; private set; }
 
-    public bool Contains(string name) => this[name] is not null;
+    public Attribute? this[string name] => IndexOf(name) is >= 0 and var at ? _items[at] : null;
+
+    public bool Contains(string name) => IndexOf(name) >= 0;
 
     public void Set(Attribute attribute)
     {
-        int at = _items.FindIndex(a => string.Equals(a.Name, attribute.Name, StringComparison.Ordinal));
+        int at = IndexOf(attribute.Name);
         if (at >= 0)
         {
             foreach (Graph old in _items[at].Graphs) old.Detach();
-            _items[at] = attribute;
         }
-        else
-        {
-            _items.Add(attribute);
-        }
+        // A new array each time: whoever enumerates goes on with the old one.
+        Attribute[] items = [.. _items, .. at < 0 ? [attribute] : Array.Empty<Attribute>()];
+        if (at >= 0) items[at] = attribute;
+        Put(items);
         foreach (Graph graph in attribute.Graphs) graph.Attach(_node);
     }
 
     public bool Remove(string name)
     {
-        int at = _items.FindIndex(a => string.Equals(a.Name, name, StringComparison.Ordinal));
+        int at = IndexOf(name);
         if (at < 0) return false;
         foreach (Graph old in _items[at].Graphs) old.Detach();
-        _items.RemoveAt(at);
+        Put([.. _items[..at], .. _items[(at + 1)..]]);
         return true;
     }
 
@@ -95,7 +98,22 @@ internal sealed class AttributeMap : IEnumerable<Attribute>
 
     public Graph? Subgraph(string name) => this[name]?.Content as Graph;
 
-    public IEnumerator<Attribute> GetEnumerator() => _items.GetEnumerator();
+    public IEnumerator<Attribute> GetEnumerator() => ((IEnumerable<Attribute>)_items).GetEnumerator();
 
     System.Collections.IEnumerator System.Collections.IEnumerable.GetEnumerator() => GetEnumerator();
+
+    private void Put(Attribute[] items)
+    {
+        _items = items;
+        HasGraphs = Array.Exists(items, a => a.Content is Graph or Graph[]);
+    }
+
+    private int IndexOf(string name)
+    {
+        for (int i = 0; i < _items.Length; i++)
+        {
+            if (string.Equals(_items[i].Name, name, StringComparison.Ordinal)) return i;
+        }
+        return -1;
+    }
 }

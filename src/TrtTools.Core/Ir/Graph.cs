@@ -61,7 +61,20 @@ internal sealed class Graph
     }
 
     /// <summary>This body's nodes and those of all bodies below, outer before inner.</summary>
-    public IEnumerable<Node> NodesWithSubgraphs => Nodes.SelectMany(n => n.Subgraphs.SelectMany(g => g.NodesWithSubgraphs).Prepend(n));
+    public IEnumerable<Node> NodesWithSubgraphs
+    {
+        get
+        {
+            foreach (Node node in Nodes)
+            {
+                yield return node;
+                foreach (Graph below in node.Subgraphs)
+                {
+                    foreach (Node inner in below.NodesWithSubgraphs) yield return inner;
+                }
+            }
+        }
+    }
 
     /// <summary>This body and all below, outer before inner.</summary>
     public IEnumerable<Graph> WithSubgraphs => Nodes.SelectMany(n => n.Subgraphs).SelectMany(g => g.WithSubgraphs).Prepend(this);
@@ -152,6 +165,7 @@ internal sealed class Graph
         Node node = new(this, opType, domain);
         Link(node, before);
         node.SetInputs(inputs);
+        node.OutputList.Reserve(outputs.Count);
         for (int i = 0; i < outputs.Count; i++)
         {
             if (outputs[i] is not { } name)

@@ -3,8 +3,10 @@ namespace TrtTools.Ir;
 /// <summary>One operation of a graph. Create and remove nodes through <see cref="Graph"/>.</summary>
 internal sealed class Node
 {
-    internal readonly List<Value?> InputList = [];
-    internal readonly List<Value?> OutputList = [];
+    internal readonly ValueList InputList = new();
+    internal readonly ValueList OutputList = new();
+
+    private readonly int _hash = IdentityHash.Next();
 
     internal Node(Graph graph, string opType, string domain)
     {
@@ -35,10 +37,10 @@ internal sealed class Node
     public string Overload { get; set; } = "";
 
     /// <summary>Null where an optional input is absent.</summary>
-    public IReadOnlyList<Value?> Inputs => InputList;
+    public ValueList Inputs => InputList;
 
     /// <summary>Null where an optional output is not wanted.</summary>
-    public IReadOnlyList<Value?> Outputs => OutputList;
+    public ValueList Outputs => OutputList;
 
     public AttributeMap Attributes { get; }
 
@@ -47,6 +49,9 @@ internal sealed class Node
 
     /// <summary>Doc string, metadata, unknown fields; opaque outside Onnx.</summary>
     public object? Remainder { get; set; }
+
+    /// <summary>Where in the list of a <c>PassContext</c> the node was touched last.</summary>
+    internal int LastTouch { get; set; }
 
     /// <summary>On a call of a function that was outlined: the names its nodes and values had.</summary>
     public OutlinedBody? Outlined { get; set; }
@@ -59,7 +64,7 @@ internal sealed class Node
     public Value? Output(int index = 0) => index < OutputList.Count ? OutputList[index] : null;
 
     /// <summary>Graphs held in attributes (If, Loop, Scan).</summary>
-    public IEnumerable<Graph> Subgraphs => Attributes.SelectMany(a => a.Graphs);
+    public IEnumerable<Graph> Subgraphs => Attributes.HasGraphs ? Attributes.SelectMany(a => a.Graphs) : [];
 
     /// <summary>Name for messages: the node's own, else its first output's.</summary>
     public string DisplayName => Name.Length > 0 ? Name : Outputs.FirstOrDefault(o => o is not null)?.Name ?? OpType;
@@ -77,12 +82,15 @@ internal sealed class Node
     {
         for (int i = 0; i < InputList.Count; i++) InputList[i]?.UseList.Remove(new Use(this, i));
         InputList.Clear();
+        InputList.Reserve(values.Count);
         for (int i = 0; i < values.Count; i++)
         {
             InputList.Add(values[i]);
             values[i]?.UseList.Add(new Use(this, i));
         }
     }
+
+    public override int GetHashCode() => _hash;
 
     public override string ToString() => $"{string.Join(", ", Outputs.Select(o => o?.Name ?? "_"))} = {(Domain.Length > 0 ? Domain + "::" : "")}{OpType}({string.Join(", ", Inputs.Select(i => i?.Name ?? "_"))})";
 }

@@ -34,6 +34,9 @@ public sealed class OnnxGraph : IDisposable
     /// <summary>Everything of the file that has no place in the graph; opaque outside Onnx.</summary>
     internal object? Remainder { get; set; }
 
+    /// <summary>True on what all passes of the optimizer left: they would find nothing more. A copy is another graph, which may be changed.</summary>
+    internal bool IsSimplified { get; set; }
+
     internal ImmutableArray<IDisposable> Resources => _resources;
 
     /// <summary>The file's name without extension, or the graph's own name.</summary>
@@ -80,7 +83,7 @@ public sealed class OnnxGraph : IDisposable
     /// <summary>Opset of ai.onnx.</summary>
     internal long OnnxOpset => OpsetImports.GetValueOrDefault("", 1);
 
-    internal Function? FindFunction(Node node) => FunctionTable.GetValueOrDefault((node.Domain, node.OpType, node.Overload));
+    internal Function? FindFunction(Node node) => FunctionTable.Count == 0 ? null : FunctionTable.GetValueOrDefault((node.Domain, node.OpType, node.Overload));
 
     /// <summary>A deep copy that shares weights with this one.</summary>
     internal OnnxGraph Copy()

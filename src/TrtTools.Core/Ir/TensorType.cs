@@ -11,17 +11,33 @@ internal sealed record TensorType(DataType DataType, SymbolicShape? Shape)
 }
 
 /// <summary>A shape whose dimensions are expressions; null where nothing is known.</summary>
-internal sealed class SymbolicShape(params IReadOnlyList<DimExpr?> dimensions) : IEquatable<SymbolicShape>
+internal sealed class SymbolicShape(params DimExpr?[] dimensions) : IEquatable<SymbolicShape>
 {
-    public static SymbolicShape Scalar { get; } = new();
+    public SymbolicShape(IReadOnlyList<DimExpr?> dimensions) : this([.. dimensions])
+    {
+    }
 
-    public IReadOnlyList<DimExpr?> Dimensions { get; } = dimensions;
+    public static SymbolicShape Scalar { get; } = new(Array.Empty<DimExpr?>());
 
-    public int Rank => Dimensions.Count;
+    private readonly DimExpr?[] _dimensions = dimensions;
 
-    public DimExpr? this[int axis] => Dimensions[axis < 0 ? axis + Rank : axis];
+    public IReadOnlyList<DimExpr?> Dimensions => _dimensions;
 
-    public bool IsStatic => Dimensions.All(d => d is { IsConstant: true });
+    public int Rank => _dimensions.Length;
+
+    public DimExpr? this[int axis] => _dimensions[axis < 0 ? axis + Rank : axis];
+
+    public bool IsStatic
+    {
+        get
+        {
+            foreach (DimExpr? d in _dimensions)
+            {
+                if (d is not { IsConstant: true }) return false;
+            }
+            return true;
+        }
+    }
 
     public static SymbolicShape Of(ReadOnlySpan<long> extents)
     {
@@ -31,9 +47,19 @@ internal sealed class SymbolicShape(params IReadOnlyList<DimExpr?> dimensions) :
     }
 
     /// <summary>The extents, when all are constants.</summary>
-    public long[]? ToStatic() => IsStatic ? [.. Dimensions.Select(d => d!.Value)] : null;
+    public long[]? ToStatic() => IsStatic ? Array.ConvertAll(_dimensions, d => d!.Value) : null;
 
-    public bool Equals(SymbolicShape? other) => other is not null && Dimensions.SequenceEqual(other.Dimensions);
+    public bool Equals(SymbolicShape? other) => other is not null && (ReferenceEquals(this, other) || IsSame(_dimensions, other._dimensions));
+
+    private static bool IsSame(DimExpr?[] a, DimExpr?[] b)
+    {
+        if (a.Length != b.Length) return false;
+        for (int i = 0; i < a.Length; i++)
+        {
+            if (!Equals(a[i], b[i])) return false;
+        }
+        return true;
+    }
 
     public override bool Equals(object? obj) => Equals(obj as SymbolicShape);
 

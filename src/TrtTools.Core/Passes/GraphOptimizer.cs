@@ -23,6 +23,7 @@ public static class GraphOptimizer
         PassContext context = new(copy, report, stop);
         context = new PassPipeline(passes, options.Verify ? new PassVerifier() : null).Run(context);
         report.Verbose($"{graph.Name}: {before} nodes before, {context.Model.Body.NodesWithSubgraphs.Count()} after");
+        context.Model.IsSimplified = options is { Pass: null, ExcludePass: null, StopAfter: null } && !context.WasTakenBack;
         return context.Model.WithHistory("Optimize-OnnxGraph", Describe(options));
     }
 

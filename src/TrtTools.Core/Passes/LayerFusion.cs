@@ -42,8 +42,11 @@ public static class LayerFusion
     {
         OnnxGraph copy = FunctionExpansion.Expand(graph);
         OverridableInputs.Drop(copy, report);
-        List<Pass> passes = [.. PassList.All().Where(p => foldsBatchNorm || p is not Simplify.FoldBatchNormIntoConv)];
-        GraphOptimizer.OptimizeInPlace(copy, passes, report, stop);
+        if (!graph.IsSimplified)
+        {
+            List<Pass> passes = [.. PassList.All().Where(p => foldsBatchNorm || p is not Simplify.FoldBatchNormIntoConv)];
+            GraphOptimizer.OptimizeInPlace(copy, passes, report, stop);
+        }
         DequantizePerReader.Run(copy);
         return copy;
     }

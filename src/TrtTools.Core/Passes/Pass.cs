@@ -15,8 +15,8 @@ internal abstract class Pass
 /// <summary>A rewrite around one node: guards, one edit, true. Edits go through the context, which remembers what to look at again.</summary>
 internal abstract class NodePass : Pass
 {
-    /// <summary>The operators of the ONNX domain it looks at; null for every node.</summary>
-    public virtual IReadOnlyCollection<string>? OpTypes => null;
+    /// <summary>The operators of the ONNX domain it looks at.</summary>
+    public abstract IReadOnlyCollection<string> OpTypes { get; }
 
     public abstract bool Apply(Node node, PassContext context);
 }

@@ -1,6 +1,7 @@
 using TrtTools.Evaluation;
 using TrtTools.Ir;
 using TrtTools.Ops;
+using TrtTools.Shapes;
 using TrtTools.Tensors;
 
 namespace TrtTools.Passes;
@@ -9,11 +10,16 @@ namespace TrtTools.Passes;
 internal sealed class PassContext(OnnxGraph model, Report report, CancellationToken stop)
 {
     private readonly List<Node> _touched = [];
-    private readonly Dictionary<Node, int> _lastTouch = [];
+    private readonly Dictionary<string, List<(Node Node, int Index)>> _touchesByOperator = new(StringComparer.Ordinal);
     private readonly Dictionary<string, HashSet<Node>> _exhausted = new(StringComparer.Ordinal);
+    private readonly ShapeTracker _shapes = new(model);
+    private int _shapesSeen;
     private HashSet<string>? _nodeNames;
 
     public OnnxGraph Model { get; } = model;
+
+    /// <summary>True when a pass was taken back, so that the result is not what all passes make of it.</summary>
+    public bool WasTakenBack { get; init; }
 
     public Report Report { get; } = report;
 
@@ -21,8 +27,18 @@ internal sealed class PassContext(OnnxGraph model, Report report, CancellationTo
 
     public long Opset => Model.OnnxOpset;
 
+    /// <summary>How many touches there were.</summary>
+    public int TouchCount => _touched.Count;
+
     /// <summary>Nodes in the order they were touched; one may stand here several times.</summary>
     public IReadOnlyList<Node> Touched => _touched;
+
+    /// <summary>The touches of one operator's nodes (of the ONNX domain): the node, and where in <see cref="Touched"/> it stands.</summary>
+    public List<(Node Node, int Index)> TouchesOf(string opType)
+    {
+        if (!_touchesByOperator.TryGetValue(opType, out List<(Node, int)>? list)) _touchesByOperator.Add(opType, list = []);
+        return list;
+    }
 
     /// <summary>Nodes that a pass tried in vain and need not try again.</summary>
     public HashSet<Node> ExhaustedBy(string pass)
@@ -31,12 +47,24 @@ internal sealed class PassContext(OnnxGraph model, Report report, CancellationTo
         return nodes;
     }
 
-    public bool IsLastTouch(Node node, int index) => _lastTouch[node] == index;
+    public static bool IsLastTouch(Node node, int index) => node.LastTouch == index;
+
+    /// <summary>Infers types and shapes of what was touched since the last call; returns the main graph's nodes that were visited.</summary>
+    public IReadOnlyList<Node> InferShapes()
+    {
+        IReadOnlyList<Node> visited = _shapes.Update(_touched.Skip(_shapesSeen));
+        _shapesSeen = _touched.Count;
+        return visited;
+    }
+
+    /// <summary>The elements of a shape tensor, as far as the last <see cref="InferShapes"/> found them.</summary>
+    public DimExpr?[]? ContentOf(Value value) => _shapes.ContentOf(value);
 
     public void Touch(Node? node)
     {
         if (node is not { IsAlive: true }) return;
-        _lastTouch[node] = _touched.Count;
+        node.LastTouch = _touched.Count;
+        if (node.Domain.Length == 0) TouchesOf(node.OpType).Add((node, _touched.Count));
         _touched.Add(node);
     }
 

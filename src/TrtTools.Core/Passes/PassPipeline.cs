@@ -14,22 +14,36 @@ internal sealed class PassPipeline(IReadOnlyList<Pass> passes, PassVerifier? ver
 
     private sealed class Progress
     {
-        public int Cursor { get; set; }
-
         public int SeenEdits { get; set; } = -1;
+
+        /// <summary>Where a node pass stands in the touches of each operator it looks at.</summary>
+        public List<TouchCursor> Cursors { get; } = [];
 
         public int Changes { get; set; }
 
         public TimeSpan Time { get; set; }
 
+        public int Runs { get; set; }
+
         public bool Disabled { get; set; }
+    }
+
+    private sealed class TouchCursor(List<(Node Node, int Index)> touches)
+    {
+        private int _next;
+
+        public bool IsAtEnd => _next == touches.Count;
+
+        public int NextIndex => touches[_next].Index;
+
+        public Node Take() => touches[_next++].Node;
     }
 
     /// <summary>Rewrites the graph; returns the context, whose model is another object when a pass was rolled back.</summary>
     public PassContext Run(PassContext context)
     {
         Dictionary<Pass, Progress> progress = passes.ToDictionary(p => p, _ => new Progress());
-        TouchAll(context);
+        Start(context, progress);
         verifier?.Start(context);
         for (int round = 0; round < MostRounds; round++)
         {
@@ -45,13 +59,13 @@ internal sealed class PassPipeline(IReadOnlyList<Pass> passes, PassVerifier? ver
                 long started = Stopwatch.GetTimestamp();
                 int count = pass is NodePass local ? Run(local, state, context) : Run((GraphPass)pass, state, context);
                 state.Time += Stopwatch.GetElapsedTime(started);
+                state.Runs++;
                 if (count == 0) continue;
                 if (before is not null && verifier!.FindDifference(context) is { } difference)
                 {
                     context.Report.Warning($"{context.Model.Name}: pass {pass.Name} changed the results ({difference}); it was taken back and left out.");
-                    context = new PassContext(before, context.Report, context.Stop);
-                    TouchAll(context);
-                    foreach (Progress other in progress.Values) (other.Cursor, other.SeenEdits) = (0, -1);
+                    context = new PassContext(before, context.Report, context.Stop) { WasTakenBack = true };
+                    Start(context, progress);
                     (state.Disabled, state.Changes) = (true, 0);
                     continue;
                 }
@@ -64,29 +78,35 @@ internal sealed class PassPipeline(IReadOnlyList<Pass> passes, PassVerifier? ver
         {
             Progress state = progress[pass];
             if (state.Changes > 0) context.Report.Verbose(FormattableString.Invariant($"{pass.Name}: {state.Changes} in {state.Time.TotalMilliseconds:F1} ms"));
+            else if (state.Runs > 0) context.Report.Debug(FormattableString.Invariant($"{pass.Name}: nothing in {state.Runs} looks, {state.Time.TotalMilliseconds:F1} ms"));
         }
         return context;
     }
 
-    private static void TouchAll(PassContext context)
+    private static void Start(PassContext context, Dictionary<Pass, Progress> progress)
     {
         foreach (Node node in context.Model.Body.NodesWithSubgraphs) context.Touch(node);
+        foreach ((Pass pass, Progress state) in progress)
+        {
+            state.SeenEdits = -1;
+            state.Cursors.Clear();
+            if (pass is NodePass local) state.Cursors.AddRange(local.OpTypes.Select(o => new TouchCursor(context.TouchesOf(o))));
+        }
     }
 
     private static bool HasWork(Pass pass, Progress state, PassContext context) =>
-        pass is NodePass ? state.Cursor < context.Touched.Count : state.SeenEdits != context.Touched.Count;
+        pass is NodePass ? state.Cursors.Exists(c => !c.IsAtEnd) : state.SeenEdits != context.TouchCount;
 
     private static int Run(NodePass pass, Progress state, PassContext context)
     {
-        IReadOnlyCollection<string>? opTypes = pass.OpTypes;
-        long budget = (long)MostLooksPerNode * (context.Touched.Count - state.Cursor + 100);
+        long budget = (long)MostLooksPerNode * (context.Model.Body.NodeCount + 1000);
         int count = 0;
-        for (; state.Cursor < context.Touched.Count; state.Cursor++)
+        while (Next(state.Cursors) is { } next)
         {
-            Node node = context.Touched[state.Cursor];
-            if (!node.IsAlive || !context.IsLastTouch(node, state.Cursor)) continue;
-            if (opTypes is not null && (node.Domain.Length > 0 || !opTypes.Contains(node.OpType))) continue;
-            if ((state.Cursor & 255) == 0) context.Stop.ThrowIfCancellationRequested();
+            int index = next.NextIndex;
+            Node node = next.Take();
+            if (!node.IsAlive || !PassContext.IsLastTouch(node, index)) continue;
+            if ((index & 255) == 0) context.Stop.ThrowIfCancellationRequested();
             if (--budget < 0)
             {
                 context.Report.Debug($"{pass.Name} does not come to rest; it stops here.");
@@ -99,10 +119,21 @@ internal sealed class PassPipeline(IReadOnlyList<Pass> passes, PassVerifier? ver
         return count;
     }
 
+    /// <summary>The operator whose next touch is the oldest.</summary>
+    private static TouchCursor? Next(List<TouchCursor> cursors)
+    {
+        TouchCursor? first = null;
+        foreach (TouchCursor cursor in cursors)
+        {
+            if (!cursor.IsAtEnd && (first is null || cursor.NextIndex < first.NextIndex)) first = cursor;
+        }
+        return first;
+    }
+
     private static int Run(GraphPass pass, Progress state, PassContext context)
     {
         int count = pass.Apply(context);
-        state.SeenEdits = context.Touched.Count;
+        state.SeenEdits = context.TouchCount;
         return count;
     }
 }

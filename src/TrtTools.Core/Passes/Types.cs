@@ -16,7 +16,17 @@ internal static class Types
 
     /// <summary>Both shapes known and equal, dimension by dimension.</summary>
     public static bool SameShape(Value? a, Value? b) =>
-        ShapeOf(a) is { } x && ShapeOf(b) is { } y && x.Rank == y.Rank && Enumerable.Range(0, x.Rank).All(i => x[i] is { } d && d.Equals(y[i]));
+        ShapeOf(a) is { } x && ShapeOf(b) is { } y && IsSame(x, y);
+
+    private static bool IsSame(SymbolicShape x, SymbolicShape y)
+    {
+        if (x.Rank != y.Rank) return false;
+        for (int i = 0; i < x.Rank; i++)
+        {
+            if (x[i] is not { } extent || !extent.Equals(y[i])) return false;
+        }
+        return true;
+    }
 
     public static TensorType? MoreSpecific(TensorType? a, TensorType? b)
     {

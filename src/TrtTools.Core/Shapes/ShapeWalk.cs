@@ -32,6 +32,7 @@ internal sealed class ShapeWalk
         _callKey = keys ?? new CallKey();
         _graph = graph;
         _inputShapes = inputShapes;
+        _types.EnsureCapacity(graph.Body.NodeCount);
         _visitsLeft = LeastVisits + ((long)VisitsPerNode * (graph.Body.NodeCount + graph.FunctionTable.Values.Sum(f => f.Body.NodeCount)));
     }
 
@@ -48,6 +49,55 @@ internal sealed class ShapeWalk
             if (!function.Body.Values.Any(_bodyTypes.ContainsKey)) VisitFunction(function, [], new AttributeBindings(function));
         }
     }
+
+    /// <summary>Visits the given nodes of the main graph again, and every node whose inputs' types or contents change by it; writes what was found to their
+    /// values. The graph has no functions. Returns the nodes visited, in the graph's order.</summary>
+    public IReadOnlyList<Node> Update(HashSet<Node> dirty, Func<Node, Node?> ancestor)
+    {
+        _visitsLeft = LeastVisits + ((long)VisitsPerNode * _graph.Body.NodeCount);
+        Dictionary<Value, TensorType?> inputs = _graph.Body.Inputs.ToDictionary(i => i, i => _types.GetValueOrDefault(i));
+        BindInputs(_graph.Body);
+        foreach ((Value input, TensorType? before) in inputs)
+        {
+            if (!Equals(before, _types.GetValueOrDefault(input))) MarkReaders(input, dirty, ancestor);
+        }
+        List<Node> visited = [];
+        Frame main = new(_graph.OpsetImports, null);
+        foreach (Node node in _graph.Body.Nodes)
+        {
+            if (!dirty.Contains(node)) continue;
+            if (--_visitsLeft < 0) break;
+            (TensorType? Type, DimExpr?[]? Content)[] before = [.. node.Outputs.Select(o => o is null ? default : (_types.GetValueOrDefault(o), _contents.GetValueOrDefault(o)))];
+            VisitNode(node, main);
+            visited.Add(node);
+            for (int i = 0; i < before.Length; i++)
+            {
+                if (node.Outputs[i] is not { } output) continue;
+                Write(output);
+                if (!Equals(before[i].Type, _types.GetValueOrDefault(output)) || !IsSame(before[i].Content, _contents.GetValueOrDefault(output))) MarkReaders(output, dirty, ancestor);
+            }
+            foreach (Value value in node.Subgraphs.SelectMany(g => g.WithSubgraphs).SelectMany(g => g.Values)) Write(value);
+        }
+        return visited;
+    }
+
+    private static void MarkReaders(Value value, HashSet<Node> dirty, Func<Node, Node?> ancestor)
+    {
+        foreach (Use use in value.UseList)
+        {
+            if (ancestor(use.Node) is { } reader) dirty.Add(reader);
+        }
+    }
+
+    private static bool IsSame(DimExpr?[]? a, DimExpr?[]? b) => ReferenceEquals(a, b) || (a is not null && b is not null && a.AsSpan().SequenceEqual(b, EqualityComparer<DimExpr?>.Default));
+
+    private void Write(Value value)
+    {
+        if (_types.TryGetValue(value, out TensorType? type) && type.DataType != DataType.Undefined) value.Type = type;
+    }
+
+    /// <summary>A value's elements, as far as the walk has them.</summary>
+    public DimExpr?[]? KnownContent(Value value) => _contents.GetValueOrDefault(value);
 
     /// <summary>Writes what was found to the values.</summary>
     public void Commit()

@@ -11,14 +11,30 @@ internal sealed class DimExpr : IEquatable<DimExpr>
 {
     private const string Floor = "floor", Minimum = "min", Maximum = "max", Broadcasting = "broadcast";
 
-    private readonly ImmutableArray<Term> _terms;   // sorted by key, no zero coefficient; the constant has the empty key
-    private readonly string _text;
+    private const int MostShared = 4096;
+    private static readonly DimExpr[] s_shared = [.. Enumerable.Range(0, MostShared).Select(v => new DimExpr(v))];
+
+    // Nearly all dimensions are plain numbers, which need neither terms nor text: these are made when somebody asks.
+    private ImmutableArray<Term> _ownTerms;   // sorted by key, no zero coefficient; the constant has the empty key
+    private string? _ownText;
+    private readonly long _constant;
+
+    private DimExpr(long constant)
+    {
+        _constant = constant;
+        IsConstant = true;
+    }
 
     private DimExpr(ImmutableArray<Term> terms)
     {
-        _terms = terms;
-        _text = Render(terms);
+        IsConstant = terms.Length == 0 || (terms.Length == 1 && terms[0].Key.Length == 0);
+        if (IsConstant) _constant = terms.Length == 0 ? 0 : terms[0].Coefficient;
+        _ownTerms = terms;
     }
+
+    private ImmutableArray<Term> Terms => _ownTerms.IsDefault ? _ownTerms = _constant == 0 ? [] : [new Term("", _constant, [])] : _ownTerms;
+
+    private string Text => _ownText ??= IsConstant ? _constant.ToString(CultureInfo.InvariantCulture) : Render(Terms);
 
     private sealed record Term(string Key, long Coefficient, ImmutableArray<Atom> Atoms);
 
@@ -28,7 +44,7 @@ internal sealed class DimExpr : IEquatable<DimExpr>
 
     public static DimExpr One { get; } = Constant(1);
 
-    public static DimExpr Constant(long value) => new(value == 0 ? [] : [new Term("", value, [])]);
+    public static DimExpr Constant(long value) => value is >= 0 and < MostShared ? s_shared[value] : new DimExpr(value);
 
     public static DimExpr Symbol(string name) => FromAtom(new Atom(Quote(name), name, false, null, null, null));
 
@@ -37,14 +53,14 @@ internal sealed class DimExpr : IEquatable<DimExpr>
 
     public static implicit operator DimExpr(long value) => Constant(value);
 
-    public bool IsConstant => _terms.Length == 0 || (_terms.Length == 1 && _terms[0].Key.Length == 0);
+    public bool IsConstant { get; }
 
     /// <summary>The value of a constant.</summary>
-    public long Value => _terms.Length == 0 ? 0 : IsConstant ? _terms[0].Coefficient : throw new InvalidOperationException($"{_text} is no constant.");
+    public long Value => IsConstant ? _constant : throw new InvalidOperationException($"{Text} is no constant.");
 
     public bool TryGetValue(out long value)
     {
-        value = IsConstant ? Value : 0;
+        value = _constant;
         return IsConstant;
     }
 
@@ -58,21 +74,20 @@ internal sealed class DimExpr : IEquatable<DimExpr>
     public bool HasGeneratedSymbol => Atoms.Any(a => a.Generated);
 
     /// <summary>True when the form alone shows that no nonnegative values of the symbols make the expression negative.</summary>
-    public bool HasOnlyNonNegativeTerms => _terms.All(t => t.Coefficient > 0 && t.Atoms.All(a => a.Symbol is not null || IsNonNegative(a)));
+    public bool HasOnlyNonNegativeTerms => Terms.All(t => t.Coefficient > 0 && t.Atoms.All(a => a.Symbol is not null || IsNonNegative(a)));
 
     /// <summary>A measure of how much there is to handle; grows with terms and nesting.</summary>
-    public int Size => _text.Length;
+    public int Size => IsConstant ? 1 : Text.Length;
 
-    private IEnumerable<Atom> Atoms => _terms.SelectMany(t => t.Atoms).SelectMany(a => a.Symbol is not null ? [a] : a.Left!.Atoms.Concat(a.Right!.Atoms));
+    private IEnumerable<Atom> Atoms => Terms.SelectMany(t => t.Atoms).SelectMany(a => a.Symbol is not null ? [a] : a.Left!.Atoms.Concat(a.Right!.Atoms));
 
-    private Atom? SingleAtom => _terms.Length == 1 && _terms[0].Coefficient == 1 && _terms[0].Atoms.Length == 1 ? _terms[0].Atoms[0] : null;
+    private Atom? SingleAtom => Terms.Length == 1 && Terms[0].Coefficient == 1 && Terms[0].Atoms.Length == 1 ? Terms[0].Atoms[0] : null;
 
-    public static DimExpr operator +(DimExpr a, DimExpr b) => Combine(a._terms.AddRange(b._terms));
+    public static DimExpr operator +(DimExpr a, DimExpr b) => a.IsConstant && b.IsConstant ? Constant(checked(a._constant + b._constant)) : Combine(a.Terms.AddRange(b.Terms));
 
-    public static DimExpr operator -(DimExpr a, DimExpr b) => a + (b * Constant(-1));
+    public static DimExpr operator -(DimExpr a, DimExpr b) => a.IsConstant && b.IsConstant ? Constant(checked(a._constant - b._constant)) : a + (b * Constant(-1));
 
-    public static DimExpr operator *(DimExpr a, DimExpr b) =>
-        Combine([.. from x in a._terms from y in b._terms select Multiply(x, y)]);
+    public static DimExpr operator *(DimExpr a, DimExpr b) => a.IsConstant && b.IsConstant ? Constant(checked(a._constant * b._constant)) : Combine([.. from x in a.Terms from y in b.Terms select Multiply(x, y)]);
 
     /// <summary>⌊a / b⌋. What divides exactly leaves the floor, nested floors are joined.</summary>
     public static DimExpr FloorDiv(DimExpr a, DimExpr b)
@@ -83,8 +98,8 @@ internal sealed class DimExpr : IEquatable<DimExpr>
         if (divisor == 1) return a;
         if (a.TryGetValue(out long value)) return Constant(FloorDiv(value, divisor));
         // c = q*d + r: the multiple of d leaves the floor, which leaves one normal form.
-        DimExpr whole = Combine([.. a._terms.Select(t => t with { Coefficient = FloorDiv(t.Coefficient, divisor) })]);
-        ImmutableArray<Term> rest = [.. a._terms.Select(t => t with { Coefficient = t.Coefficient - (FloorDiv(t.Coefficient, divisor) * divisor) }).Where(t => t.Coefficient != 0)];
+        DimExpr whole = Combine([.. a.Terms.Select(t => t with { Coefficient = FloorDiv(t.Coefficient, divisor) })]);
+        ImmutableArray<Term> rest = [.. a.Terms.Select(t => t with { Coefficient = t.Coefficient - (FloorDiv(t.Coefficient, divisor) * divisor) }).Where(t => t.Coefficient != 0)];
         if (rest.Length == 0 || (rest.Length == 1 && rest[0].Key.Length == 0)) return whole;
         // ⌊(g*p + c) / (g*d)⌋ = ⌊(p + ⌊c/g⌋) / d⌋
         long common = rest.Where(t => t.Key.Length > 0).Aggregate(divisor, (g, t) => Gcd(g, t.Coefficient));
@@ -122,7 +137,7 @@ internal sealed class DimExpr : IEquatable<DimExpr>
         try
         {
             long sum = 0;
-            foreach (Term term in _terms)
+            foreach (Term term in Terms)
             {
                 long product = term.Coefficient;
                 foreach (Atom atom in term.Atoms)
@@ -154,7 +169,7 @@ internal sealed class DimExpr : IEquatable<DimExpr>
     public DimExpr Substitute(Func<string, DimExpr?> replacement)
     {
         DimExpr sum = Zero;
-        foreach (Term term in _terms)
+        foreach (Term term in Terms)
         {
             DimExpr product = Constant(term.Coefficient);
             foreach (Atom atom in term.Atoms)
@@ -166,13 +181,14 @@ internal sealed class DimExpr : IEquatable<DimExpr>
         return sum;
     }
 
-    public bool Equals(DimExpr? other) => other is not null && (ReferenceEquals(this, other) || string.Equals(_text, other._text, StringComparison.Ordinal));
+    public bool Equals(DimExpr? other) => other is not null && (ReferenceEquals(this, other)
+        || (IsConstant || other.IsConstant ? IsConstant && other.IsConstant && _constant == other._constant : string.Equals(Text, other.Text, StringComparison.Ordinal)));
 
     public override bool Equals(object? obj) => Equals(obj as DimExpr);
 
-    public override int GetHashCode() => StringComparer.Ordinal.GetHashCode(_text);
+    public override int GetHashCode() => IsConstant ? _constant.GetHashCode() : StringComparer.Ordinal.GetHashCode(Text);
 
-    public override string ToString() => SymbolName ?? _text;
+    public override string ToString() => SymbolName ?? Text;
 
     /// <summary>The expression as files hold it: unlike in <see cref="ToString"/>, a name that reads as an expression is always set in braces. <see cref="Parse"/> reads it.</summary>
     public string Text => _text;
@@ -209,16 +225,16 @@ internal sealed class DimExpr : IEquatable<DimExpr>
         {
             return difference > 0 == (function == Maximum) ? a : b;
         }
-        return string.CompareOrdinal(a._text, b._text) <= 0 ? Opaque(function, a, b) : Opaque(function, b, a);
+        return string.CompareOrdinal(a.Text, b.Text) <= 0 ? Opaque(function, a, b) : Opaque(function, b, a);
     }
 
     private static DimExpr Opaque(string function, DimExpr a, DimExpr b)
     {
-        string key = function == Floor ? $"floor({Group(a)}/{Group(b)})" : $"{function}({a._text},{b._text})";
+        string key = function == Floor ? $"floor({Group(a)}/{Group(b)})" : $"{function}({a.Text},{b.Text})";
         return FromAtom(new Atom(key, null, false, function, a, b));
     }
 
-    private static string Group(DimExpr e) => e.IsConstant || e.SingleAtom is not null ? e._text : $"({e._text})";
+    private static string Group(DimExpr e) => e.IsConstant || e.SingleAtom is not null ? e.Text : $"({e.Text})";
 
     private static DimExpr FromAtom(Atom atom) => new([new Term(atom.Key, 1, [atom])]);
 
@@ -246,10 +262,10 @@ internal sealed class DimExpr : IEquatable<DimExpr>
 
     private static DimExpr? TryDivideByMonomial(DimExpr a, DimExpr b)
     {
-        if (b._terms.Length != 1 || b._terms[0].Coefficient <= 0) return null;
-        Term divisor = b._terms[0];
+        if (b.Terms.Length != 1 || b.Terms[0].Coefficient <= 0) return null;
+        Term divisor = b.Terms[0];
         List<Term> result = [];
-        foreach (Term term in a._terms)
+        foreach (Term term in a.Terms)
         {
             if (term.Coefficient % divisor.Coefficient != 0) return null;
             List<Atom> rest = [.. term.Atoms];

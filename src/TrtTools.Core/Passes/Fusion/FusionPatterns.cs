@@ -28,9 +28,9 @@ internal static class FusionPatterns
     private static FusionPattern Whole(Composite composite) => new(composite.Name, (name, scope) =>
     {
         // From the end, so that the largest form, which ends last, comes first.
-        foreach (Node node in scope.Nodes.Reverse())
+        foreach (Node node in scope.LastOf(composite.Shapes.SelectMany(s => s.RootOpTypes)))
         {
-            if (!scope.IsFree(node) || node.Domain.Length > 0) continue;
+            if (!scope.IsFree(node)) continue;
             if (composite.Match(node, scope, out string? reason) is { } match) scope.Take(name, composite.Name, match.Nodes);
             else if (reason is not null) scope.Miss(name, node, reason);
         }

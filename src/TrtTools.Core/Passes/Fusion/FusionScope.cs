@@ -14,6 +14,7 @@ internal sealed class FusionScope
 {
     private readonly OnnxGraph _model;
     private readonly Dictionary<Node, int> _positions = [];
+    private readonly Dictionary<string, List<Node>> _byOperator = new(StringComparer.Ordinal);
     private readonly Dictionary<Node, FusionGroup> _taken = [];
     private readonly List<FusionGroup> _groups = [];
     private readonly List<FusionRecord> _misses = [];
@@ -22,7 +23,13 @@ internal sealed class FusionScope
     public FusionScope(OnnxGraph model)
     {
         _model = model;
-        foreach (Node node in model.Body.NodesWithSubgraphs) _positions.Add(node, _positions.Count);
+        foreach (Node node in model.Body.NodesWithSubgraphs)
+        {
+            _positions.Add(node, _positions.Count);
+            string key = KeyOf(node.Domain, node.OpType);
+            if (!_byOperator.TryGetValue(key, out List<Node>? nodes)) _byOperator.Add(key, nodes = []);
+            nodes.Add(node);
+        }
     }
 
     public OnnxGraph Model => _model;
@@ -32,6 +39,12 @@ internal sealed class FusionScope
     public IReadOnlyList<FusionRecord> Misses => _misses;
 
     public IEnumerable<Node> Nodes => _positions.Keys;
+
+    /// <summary>Nodes of these operators ("Add", "com.microsoft::Gelu"), the last first.</summary>
+    public IEnumerable<Node> LastOf(IEnumerable<string> operators) =>
+        operators.Distinct(StringComparer.Ordinal).SelectMany(o => _byOperator.GetValueOrDefault(o) ?? []).OrderByDescending(PositionOf);
+
+    private static string KeyOf(string domain, string opType) => domain.Length == 0 ? opType : $"{domain}::{opType}";
 
     public OperatorView View(Node node) => OperatorView.Of(_model, node);
 

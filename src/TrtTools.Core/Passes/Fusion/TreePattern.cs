@@ -17,11 +17,12 @@ internal sealed class TreePattern
         int at = 0;
         _root = ParseAlternatives(text, ref at);
         SkipSpace(text, ref at);
+        RootOpTypes = Roots(_root).ToHashSet(StringComparer.Ordinal);
         if (at != text.Length) throw new FormatException($"Unexpected '{text[at..]}' in pattern '{text}'.");
     }
 
     /// <summary>Operators that the last node can be.</summary>
-    public IReadOnlySet<string> RootOpTypes => Roots(_root).ToHashSet(StringComparer.Ordinal);
+    public IReadOnlySet<string> RootOpTypes { get; }
 
     /// <summary>What names stand for and which nodes matched; null when the node is not the end of such a shape.</summary>
     public TreeMatch? Match(Node last)

@@ -103,13 +103,14 @@ internal sealed class FoldConstants : GraphPass
 
     private static bool IsFoldable(Node node, PassContext context, HashSet<Node> exhausted, HashSet<Node> foldable)
     {
-        if (exhausted.Contains(node) || Traits.IsNeverFolded(node) || Traits.GivesNoTensor(node) || node.Is("Constant") || context.Model.FindFunction(node) is not null) return false;
-        // An Identity of an initializer that carries a graph output cannot become less.
-        if (node.Is("Identity") && node.Output() is { IsGraphOutput: true } && PassContext.Constant(node.Input(0)) is not null) return false;
+        // Most nodes read something that is not known: they are done with here.
         foreach (Value? input in node.Inputs)
         {
             if (input is not null && !IsKnown(input, foldable)) return false;
         }
+        if (exhausted.Contains(node) || Traits.IsNeverFolded(node) || Traits.GivesNoTensor(node) || node.Is("Constant") || context.Model.FindFunction(node) is not null) return false;
+        // An Identity of an initializer that carries a graph output cannot become less.
+        if (node.Is("Identity") && node.Output() is { IsGraphOutput: true } && PassContext.Constant(node.Input(0)) is not null) return false;
         foreach (Graph below in node.Subgraphs)
         {
             if (below.NodesWithSubgraphs.Any(n => Traits.IsNeverFolded(n) || context.Model.FindFunction(n) is not null)) return false;

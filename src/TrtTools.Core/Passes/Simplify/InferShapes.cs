@@ -1,5 +1,4 @@
 using TrtTools.Ir;
-using TrtTools.Shapes;
 using TrtTools.Tensors;
 
 namespace TrtTools.Passes.Simplify;
@@ -11,14 +10,13 @@ internal sealed class InferShapes : GraphPass
 
     public override int Apply(PassContext context)
     {
-        ShapeResult result = ShapeInference.Infer(context.Model);
         int count = 0;
-        foreach (Node node in context.Model.Body.NodesWithSubgraphs)
+        foreach (Node node in context.InferShapes().SelectMany(n => n.Subgraphs.SelectMany(g => g.NodesWithSubgraphs).Prepend(n)))
         {
-            if (Traits.IsNeverFolded(node) || node.Is("Constant")) continue;
+            if (!node.IsAlive || Traits.IsNeverFolded(node) || node.Is("Constant")) continue;
             foreach (Value? output in node.Outputs)
             {
-                if (output is not { HasUses: true } || output.Type is not { Shape: not null } type || !result.Contents.TryGetValue(output, out DimExpr?[]? contents)) continue;
+                if (output is not { HasUses: true } || output.Type is not { Shape: not null } type || context.ContentOf(output) is not { } contents) continue;
                 if (output.Type.Shape.ToStatic() is not { } shape || TensorData.CountElements(shape) != contents.Length || !contents.All(c => c is { IsConstant: true })) continue;
                 if (type.DataType != DataType.Int64 && type.DataType != DataType.Int32) continue;
                 if (node.Is("Identity") && output.IsGraphOutput && PassContext.Constant(node.Input(0)) is not null) continue;

@@ -8,17 +8,9 @@ namespace TrtTools.Passes.Simplify;
 /// <summary>Nodes that compute the same from the same become one. One walk in topological order; a nested body also sees what stands before its owner.</summary>
 internal sealed class MergeCommonSubexpressions : GraphPass
 {
-    private readonly Dictionary<Value, int> _ids = [];
-
     public override string Name => "merge-common-subexpressions";
 
-    public override int Apply(PassContext context)
-    {
-        _ids.Clear();
-        int count = Merge(context.Model.Body, new Scope(null), context);
-        _ids.Clear();
-        return count;
-    }
+    public override int Apply(PassContext context) => Merge(context.Model.Body, new Scope(null), context);
 
     private int Merge(Graph graph, Scope scope, PassContext context)
     {
@@ -26,10 +18,10 @@ internal sealed class MergeCommonSubexpressions : GraphPass
         foreach (Node node in graph.Nodes)
         {
             foreach (Graph below in node.Subgraphs.ToList()) count += Merge(below, new Scope(scope), context);
-            if (KeyOf(node) is not { } key) continue;
-            if (scope.Find(key) is not { } first)
+            if (!MayMerge(node)) continue;
+            if (scope.Find(node) is not { } first)
             {
-                scope.Add(key, node);
+                scope.Add(node);
                 continue;
             }
             if (!CanReplaceAll(node, first)) continue;
@@ -53,33 +45,69 @@ internal sealed class MergeCommonSubexpressions : GraphPass
         return true;
     }
 
-    private string? KeyOf(Node node)
-    {
-        if (node.Is("Constant") || Traits.IsRandom(node) || node.Subgraphs.Any()) return null;
-        StringBuilder key = new();
-        key.Append(node.Domain).Append(':').Append(node.OpType).Append(':').Append(node.Overload);
-        foreach (Value? output in node.Outputs) key.Append(output is null ? '-' : '+');
-        foreach (Value? input in node.Inputs) key.Append(' ').Append(input is null ? -1 : IdOf(input));
-        foreach (Attribute attribute in node.Attributes.OrderBy(a => a.Name, StringComparer.Ordinal))
-        {
-            key.Append('|');
-            if (!AttributeText.Append(key, attribute)) return null;
-        }
-        return key.ToString();
-    }
-
-    private int IdOf(Value value)
-    {
-        if (!_ids.TryGetValue(value, out int id)) _ids.Add(value, id = _ids.Count);
-        return id;
-    }
+    private static bool MayMerge(Node node) => !node.Is("Constant") && !Traits.IsRandom(node) && !node.Attributes.HasGraphs;
 
     private sealed class Scope(Scope? outer)
     {
-        private readonly Dictionary<string, Node> _nodes = new(StringComparer.Ordinal);
+        private readonly Dictionary<Node, Node> _nodes = new(SameComputation.Comparer);
 
-        public Node? Find(string key) => _nodes.TryGetValue(key, out Node? node) && node.IsAlive ? node : outer?.Find(key);
+        public Node? Find(Node node) => _nodes.TryGetValue(node, out Node? first) && first.IsAlive ? first : outer?.Find(node);
 
-        public void Add(string key, Node node) => _nodes[key] = node;
+        public void Add(Node node) => _nodes[node] = node;
+    }
+
+    /// <summary>Nodes that are equal when they compute the same. Their inputs must not change while they are keys.</summary>
+    private sealed class SameComputation : IEqualityComparer<Node>
+    {
+        public static SameComputation Comparer { get; } = new();
+
+        public bool Equals(Node? x, Node? y)
+        {
+            if (ReferenceEquals(x, y)) return true;
+            if (x is null || y is null || x.OpType != y.OpType || x.Domain != y.Domain || x.Overload != y.Overload || x.Attributes.Count != y.Attributes.Count) return false;
+            if (x.Inputs.Count != y.Inputs.Count || x.Outputs.Count != y.Outputs.Count) return false;
+            for (int i = 0; i < x.Inputs.Count; i++)
+            {
+                if (!ReferenceEquals(x.Inputs[i], y.Inputs[i])) return false;
+            }
+            for (int i = 0; i < x.Outputs.Count; i++)
+            {
+                if (x.Outputs[i] is null != y.Outputs[i] is null) return false;
+            }
+            StringBuilder first = new(), second = new();
+            return Describe(x, first) && Describe(y, second) && first.Equals(second);
+        }
+
+        public int GetHashCode(Node node)
+        {
+            HashCode hash = new();
+            hash.Add(node.OpType, StringComparer.Ordinal);
+            foreach (Value? input in node.Inputs) hash.Add(input);
+            int sum = 0;
+            foreach (Attribute attribute in node.Attributes)
+            {
+                // Summed, since attributes stand in any order; what tells most apart is enough.
+                if (attribute.Content is long number) sum += HashCode.Combine(number);
+                else if (attribute.Content is float real) sum += HashCode.Combine(real);
+                else if (attribute.Content is long[] numbers)
+                {
+                    int list = numbers.Length;
+                    foreach (long item in numbers) list = (list * 31) + (int)item;
+                    sum += list;
+                }
+            }
+            hash.Add(sum);
+            return hash.ToHashCode();
+        }
+
+        private static bool Describe(Node node, StringBuilder text)
+        {
+            foreach (Attribute attribute in node.Attributes.OrderBy(a => a.Name, StringComparer.Ordinal))
+            {
+                text.Append('|');
+                if (!AttributeText.Append(text, attribute)) return false;
+            }
+            return true;
+        }
     }
 }

@@ -44,11 +44,12 @@ internal sealed class MergeDuplicateInitializers : GraphPass
     }
 
     /// <summary>What is cheap to compare: type, shape and some of the bytes. Weights of one shape need not be read in full to be told apart.</summary>
-    private readonly record struct ContentKey(DataType Type, string Shape, int Sample)
+    private readonly record struct ContentKey(DataType Type, int Sample)
     {
         public static ContentKey Of(TensorData data)
         {
             HashCode hash = new();
+            foreach (long extent in data.Shape) hash.Add(extent);
             if (data.Type == DataType.String)
             {
                 foreach (string text in data.Strings[..Math.Min(16, data.Strings.Length)]) hash.Add(text, StringComparer.Ordinal);
@@ -60,7 +61,7 @@ internal sealed class MergeDuplicateInitializers : GraphPass
                 if (data.ByteCount > Part) hash.AddBytes(data.Slice(data.ByteCount - Part, Part));
                 if (data.ByteCount > 4 * Part) hash.AddBytes(data.Slice(data.ByteCount / 2, Part));
             }
-            return new ContentKey(data.Type, string.Join(',', data.Shape.ToArray()), hash.ToHashCode());
+            return new ContentKey(data.Type, hash.ToHashCode());
         }
     }
 }
