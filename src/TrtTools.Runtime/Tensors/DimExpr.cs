@@ -34,8 +34,6 @@ internal sealed class DimExpr : IEquatable<DimExpr>
 
     private ImmutableArray<Term> Terms => _ownTerms.IsDefault ? _ownTerms = _constant == 0 ? [] : [new Term("", _constant, [])] : _ownTerms;
 
-    private string Text => _ownText ??= IsConstant ? _constant.ToString(CultureInfo.InvariantCulture) : Render(Terms);
-
     private sealed record Term(string Key, long Coefficient, ImmutableArray<Atom> Atoms);
 
     private sealed record Atom(string Key, string? Symbol, bool Generated, string? Function, DimExpr? Left, DimExpr? Right);
@@ -191,7 +189,7 @@ internal sealed class DimExpr : IEquatable<DimExpr>
     public override string ToString() => SymbolName ?? Text;
 
     /// <summary>The expression as files hold it: unlike in <see cref="ToString"/>, a name that reads as an expression is always set in braces. <see cref="Parse"/> reads it.</summary>
-    public string Text => _text;
+    public string Text => _ownText ??= IsConstant ? _constant.ToString(CultureInfo.InvariantCulture) : Render(Terms);
 
     /// <summary>The expression that has this <see cref="Text"/>.</summary>
     /// <exception cref="FormatException">It is the text of none.</exception>
