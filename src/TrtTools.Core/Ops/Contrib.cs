@@ -10,10 +10,14 @@ internal static class Contrib
 {
     public static IReadOnlyList<OperatorDefinition> Operators { get; } =
     [
-        .. Named(ComputeForm.Pointwise, Same, "Gelu", "FastGelu", "BiasGelu", "QuickGelu", "QLinearSigmoid", "QLinearLeakyRelu"),
+        .. Named(ComputeForm.Pointwise, Same, "QLinearSigmoid", "QLinearLeakyRelu"),
+        Scalar("Gelu", "0.5 * x * (1 + erf(x * 0.7071067811865476))"),
+        Scalar("BiasGelu", "0.5 * (x + y) * (1 + erf((x + y) * 0.7071067811865476))"),
+        Scalar("FastGelu", "0.5 * (x + (y ?? -0)) * (1 + tanh(0.7978845608028654 * (x + (y ?? -0)) + 0.035677408136300125 * (x + (y ?? -0)) * (x + (y ?? -0)) * (x + (y ?? -0))))"),
+        Scalar("QuickGelu", "x / (1 + exp(-alpha * x))", "alpha:float=1.702"),
         .. Named(ComputeForm.Pointwise, Broadcast, "QLinearAdd", "QLinearMul"),
-        .. Named(ComputeForm.Pointwise, QuantizeLinear, "QuantizeLinear"),
-        .. Named(ComputeForm.Pointwise, DequantizeLinear, "DequantizeLinear"),
+        new OperatorDefinition("QuantizeLinear", "1", ComputeForm.Pointwise, "0-*", "1-*", domain: OperatorCatalog.MicrosoftDomain).Computes("round(x / y) + float(z ?? 0)").Shape(QuantizeLinear),
+        new OperatorDefinition("DequantizeLinear", "1", ComputeForm.Pointwise, "0-*", "1-*", domain: OperatorCatalog.MicrosoftDomain).Computes("float(x - (z ?? 0)) * y").Shape(DequantizeLinear),
         .. Named(ComputeForm.Pointwise, null, "BiasAdd", "BiasSplitGelu", "BiasDropout", "ComplexMul", "ComplexMulConj", "IsAllFinite", "MulInteger", "QLinearWhere", "QuantizeBFP", "DequantizeBFP"),
         .. Named(ComputeForm.Composite, Same, "SkipLayerNormalization", "SkipSimplifiedLayerNormalization", "GroupNorm", "SkipGroupNorm", "BiasSoftmax", "QLinearSoftmax", "RotaryEmbedding"),
         // ONNX Runtime keeps this one in the standard domain, where the standard knows it as RMSNormalization.
@@ -45,6 +49,9 @@ internal static class Contrib
             yield return rule is null ? definition : definition.Shape(rule);
         }
     }
+
+    private static OperatorDefinition Scalar(string name, string text, string attributes = "") =>
+        new OperatorDefinition(name, "1", ComputeForm.Pointwise, "0-*", "1-*", attributes, OperatorCatalog.MicrosoftDomain).Computes(text).Shape(Same);
 
     private static void Broadcast(InferenceContext context) => context.Set(0, context.ElementType(0), Dims.Broadcast([context.Shape(0), context.Shape(3)], context.Contradict));
 

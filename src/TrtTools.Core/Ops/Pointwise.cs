@@ -9,89 +9,106 @@ internal static class Pointwise
 {
     public static IReadOnlyList<OperatorDefinition> Operators { get; } =
     [
-        new OperatorDefinition("Abs", "1 6 13", ComputeForm.Pointwise, "1", "1", "consumed_inputs:ints@-5").Of(ElementClass.Numeric).Shape(Unary).With(OperatorTraits.Idempotent),
+        new OperatorDefinition("Abs", "1 6 13", ComputeForm.Pointwise, "1", "1", "consumed_inputs:ints@-5")
+            .Of(ElementClass.Numeric).Computes("abs(x)").Shape(Unary).With(OperatorTraits.Idempotent),
         new OperatorDefinition("Relu", "1 6 13 14", ComputeForm.Pointwise, "1", "1", "consumed_inputs:ints@-5")
-            .Of(ElementClass.Numeric).Shape(Unary).With(OperatorTraits.Idempotent | OperatorTraits.HasFunctionBody),
-        new OperatorDefinition("Ceil", "1 6 13", ComputeForm.Pointwise, "1", "1", "consumed_inputs:ints@-5").Of(ElementClass.Float).Shape(Unary).With(OperatorTraits.Idempotent),
-        new OperatorDefinition("Floor", "1 6 13", ComputeForm.Pointwise, "1", "1", "consumed_inputs:ints@-5").Of(ElementClass.Float).Shape(Unary).With(OperatorTraits.Idempotent),
-        new OperatorDefinition("Round", "11 22", ComputeForm.Pointwise, "1", "1").Of(ElementClass.Float).Shape(Unary).With(OperatorTraits.Idempotent),
-        new OperatorDefinition("Sign", "9 13", ComputeForm.Pointwise, "1", "1").Of(ElementClass.Numeric).Shape(Unary).With(OperatorTraits.Idempotent),
-        new OperatorDefinition("Neg", "1 6 13", ComputeForm.Pointwise, "1", "1", "consumed_inputs:ints@-5").Of(ElementClass.Numeric).Shape(Unary),
-        new OperatorDefinition("Reciprocal", "1 6 13", ComputeForm.Pointwise, "1", "1", "consumed_inputs:ints@-5").Of(ElementClass.Float).Shape(Unary),
-        new OperatorDefinition("Sqrt", "1 6 13", ComputeForm.Pointwise, "1", "1", "consumed_inputs:ints@-5").Of(ElementClass.Float).Shape(Unary),
-        new OperatorDefinition("Exp", "1 6 13", ComputeForm.Pointwise, "1", "1", "consumed_inputs:ints@-5").Of(ElementClass.Float).Shape(Unary),
-        new OperatorDefinition("Log", "1 6 13", ComputeForm.Pointwise, "1", "1", "consumed_inputs:ints@-5").Of(ElementClass.Float).Shape(Unary),
-        new OperatorDefinition("Erf", "9 13", ComputeForm.Pointwise, "1", "1").Of(ElementClass.Float).Shape(Unary),
-        new OperatorDefinition("Sin", "7 22", ComputeForm.Pointwise, "1", "1").Of(ElementClass.Float).Shape(Unary),
-        new OperatorDefinition("Cos", "7 22", ComputeForm.Pointwise, "1", "1").Of(ElementClass.Float).Shape(Unary),
-        new OperatorDefinition("Tan", "7 22", ComputeForm.Pointwise, "1", "1").Of(ElementClass.Float).Shape(Unary),
-        new OperatorDefinition("Asin", "7 22", ComputeForm.Pointwise, "1", "1").Of(ElementClass.Float).Shape(Unary),
-        new OperatorDefinition("Acos", "7 22", ComputeForm.Pointwise, "1", "1").Of(ElementClass.Float).Shape(Unary),
-        new OperatorDefinition("Atan", "7 22", ComputeForm.Pointwise, "1", "1").Of(ElementClass.Float).Shape(Unary),
-        new OperatorDefinition("Sinh", "9 22", ComputeForm.Pointwise, "1", "1").Of(ElementClass.Float).Shape(Unary),
-        new OperatorDefinition("Cosh", "9 22", ComputeForm.Pointwise, "1", "1").Of(ElementClass.Float).Shape(Unary),
-        new OperatorDefinition("Tanh", "1 6 13", ComputeForm.Pointwise, "1", "1", "consumed_inputs:ints@-5").Of(ElementClass.Float).Shape(Unary),
-        new OperatorDefinition("Asinh", "9 22", ComputeForm.Pointwise, "1", "1").Of(ElementClass.Float).Shape(Unary),
-        new OperatorDefinition("Acosh", "9 22", ComputeForm.Pointwise, "1", "1").Of(ElementClass.Float).Shape(Unary),
-        new OperatorDefinition("Atanh", "9 22", ComputeForm.Pointwise, "1", "1").Of(ElementClass.Float).Shape(Unary),
-        new OperatorDefinition("Sigmoid", "1 6 13", ComputeForm.Pointwise, "1", "1", "consumed_inputs:ints@-5").Of(ElementClass.Float).Shape(Unary),
+            .Of(ElementClass.Numeric).Computes("x < 0 ? 0 : x").Shape(Unary).With(OperatorTraits.Idempotent | OperatorTraits.HasFunctionBody),
+        new OperatorDefinition("Ceil", "1 6 13", ComputeForm.Pointwise, "1", "1", "consumed_inputs:ints@-5")
+            .Of(ElementClass.Float).Computes("ceil(x)").Shape(Unary).With(OperatorTraits.Idempotent),
+        new OperatorDefinition("Floor", "1 6 13", ComputeForm.Pointwise, "1", "1", "consumed_inputs:ints@-5")
+            .Of(ElementClass.Float).Computes("floor(x)").Shape(Unary).With(OperatorTraits.Idempotent),
+        new OperatorDefinition("Round", "11 22", ComputeForm.Pointwise, "1", "1").Of(ElementClass.Float).Computes("round(x)").Shape(Unary).With(OperatorTraits.Idempotent),
+        new OperatorDefinition("Sign", "9 13", ComputeForm.Pointwise, "1", "1").Of(ElementClass.Numeric).Computes("sign(x)").Shape(Unary).With(OperatorTraits.Idempotent),
+        new OperatorDefinition("Neg", "1 6 13", ComputeForm.Pointwise, "1", "1", "consumed_inputs:ints@-5").Of(ElementClass.Numeric).Computes("-x").Shape(Unary),
+        new OperatorDefinition("Reciprocal", "1 6 13", ComputeForm.Pointwise, "1", "1", "consumed_inputs:ints@-5").Of(ElementClass.Float).Computes("1 / x").Shape(Unary),
+        new OperatorDefinition("Sqrt", "1 6 13", ComputeForm.Pointwise, "1", "1", "consumed_inputs:ints@-5").Of(ElementClass.Float).Computes("sqrt(x)").Shape(Unary),
+        new OperatorDefinition("Exp", "1 6 13", ComputeForm.Pointwise, "1", "1", "consumed_inputs:ints@-5").Of(ElementClass.Float).Computes("exp(x)").Shape(Unary),
+        new OperatorDefinition("Log", "1 6 13", ComputeForm.Pointwise, "1", "1", "consumed_inputs:ints@-5").Of(ElementClass.Float).Computes("log(x)").Shape(Unary),
+        new OperatorDefinition("Erf", "9 13", ComputeForm.Pointwise, "1", "1").Of(ElementClass.Float).Computes("erf(x)").Shape(Unary),
+        new OperatorDefinition("Sin", "7 22", ComputeForm.Pointwise, "1", "1").Of(ElementClass.Float).Computes("sin(x)").Shape(Unary),
+        new OperatorDefinition("Cos", "7 22", ComputeForm.Pointwise, "1", "1").Of(ElementClass.Float).Computes("cos(x)").Shape(Unary),
+        new OperatorDefinition("Tan", "7 22", ComputeForm.Pointwise, "1", "1").Of(ElementClass.Float).Computes("tan(x)").Shape(Unary),
+        new OperatorDefinition("Asin", "7 22", ComputeForm.Pointwise, "1", "1").Of(ElementClass.Float).Computes("asin(x)").Shape(Unary),
+        new OperatorDefinition("Acos", "7 22", ComputeForm.Pointwise, "1", "1").Of(ElementClass.Float).Computes("acos(x)").Shape(Unary),
+        new OperatorDefinition("Atan", "7 22", ComputeForm.Pointwise, "1", "1").Of(ElementClass.Float).Computes("atan(x)").Shape(Unary),
+        new OperatorDefinition("Sinh", "9 22", ComputeForm.Pointwise, "1", "1").Of(ElementClass.Float).Computes("sinh(x)").Shape(Unary),
+        new OperatorDefinition("Cosh", "9 22", ComputeForm.Pointwise, "1", "1").Of(ElementClass.Float).Computes("cosh(x)").Shape(Unary),
+        new OperatorDefinition("Tanh", "1 6 13", ComputeForm.Pointwise, "1", "1", "consumed_inputs:ints@-5").Of(ElementClass.Float).Computes("tanh(x)").Shape(Unary),
+        new OperatorDefinition("Asinh", "9 22", ComputeForm.Pointwise, "1", "1").Of(ElementClass.Float).Computes("asinh(x)").Shape(Unary),
+        new OperatorDefinition("Acosh", "9 22", ComputeForm.Pointwise, "1", "1").Of(ElementClass.Float).Computes("acosh(x)").Shape(Unary),
+        new OperatorDefinition("Atanh", "9 22", ComputeForm.Pointwise, "1", "1").Of(ElementClass.Float).Computes("atanh(x)").Shape(Unary),
+        new OperatorDefinition("Sigmoid", "1 6 13", ComputeForm.Pointwise, "1", "1", "consumed_inputs:ints@-5").Of(ElementClass.Float).Computes("1 / (1 + exp(-x))").Shape(Unary),
         new OperatorDefinition("HardSigmoid", "1 6 22", ComputeForm.Pointwise, "1", "1", "alpha:float=0.2 beta:float=0.5 consumed_inputs:ints@-5")
-            .Of(ElementClass.Float).Shape(Unary).With(OperatorTraits.HasFunctionBody),
-        new OperatorDefinition("HardSwish", "14 22", ComputeForm.Pointwise, "1", "1").Of(ElementClass.Float).Shape(Unary).With(OperatorTraits.HasFunctionBody),
+            .Of(ElementClass.Float).Computes("max(0, min(1, alpha * x + beta))").Shape(Unary).With(OperatorTraits.HasFunctionBody),
+        new OperatorDefinition("HardSwish", "14 22", ComputeForm.Pointwise, "1", "1")
+            .Of(ElementClass.Float).Computes("x * max(0, min(1, x / 6 + 0.5))").Shape(Unary).With(OperatorTraits.HasFunctionBody),
         new OperatorDefinition("Elu", "1 6 22", ComputeForm.Pointwise, "1", "1", "alpha:float=1.0 consumed_inputs:ints@-5")
-            .Of(ElementClass.Float).Shape(Unary).With(OperatorTraits.HasFunctionBody),
-        new OperatorDefinition("Celu", "12 28", ComputeForm.Pointwise, "1", "1", "alpha:float=1.0").Of(ElementClass.Float).Shape(Unary).With(OperatorTraits.HasFunctionBody),
+            .Of(ElementClass.Float).Computes("x < 0 ? alpha * expm1(x) : x").Shape(Unary).With(OperatorTraits.HasFunctionBody),
+        new OperatorDefinition("Celu", "12 28", ComputeForm.Pointwise, "1", "1", "alpha:float=1.0")
+            .Of(ElementClass.Float).Computes("max(0, x) + min(0, alpha * expm1(x / alpha))").Shape(Unary).With(OperatorTraits.HasFunctionBody),
         new OperatorDefinition("Selu", "1 6 22", ComputeForm.Pointwise, "1", "1", "alpha:float=1.6732@-5 alpha:float=1.67326@6- consumed_inputs:ints@-5 gamma:float=1.0507")
-            .Of(ElementClass.Float).Shape(Unary).With(OperatorTraits.HasFunctionBody),
+            .Of(ElementClass.Float).Computes("gamma * (x > 0 ? x : alpha * expm1(x))").Shape(Unary).With(OperatorTraits.HasFunctionBody),
         new OperatorDefinition("LeakyRelu", "1 6 16", ComputeForm.Pointwise, "1", "1", "alpha:float=0.01 consumed_inputs:ints@-5")
-            .Of(ElementClass.Float).Shape(Unary).With(OperatorTraits.HasFunctionBody),
-        new OperatorDefinition("ThresholdedRelu", "10 22", ComputeForm.Pointwise, "1", "1", "alpha:float=1.0").Of(ElementClass.Float).Shape(Unary).With(OperatorTraits.HasFunctionBody),
-        new OperatorDefinition("Softplus", "1 22", ComputeForm.Pointwise, "1", "1").Of(ElementClass.Float).Shape(Unary).With(OperatorTraits.HasFunctionBody),
-        new OperatorDefinition("Softsign", "1 22", ComputeForm.Pointwise, "1", "1").Of(ElementClass.Float).Shape(Unary).With(OperatorTraits.HasFunctionBody),
-        new OperatorDefinition("Mish", "18 22", ComputeForm.Pointwise, "1", "1").Of(ElementClass.Float).Shape(Unary).With(OperatorTraits.HasFunctionBody),
-        new OperatorDefinition("Gelu", "20", ComputeForm.Pointwise, "1", "1", "approximate:string=none").Of(ElementClass.Float).Shape(Unary).With(OperatorTraits.HasFunctionBody),
-        new OperatorDefinition("Swish", "24", ComputeForm.Pointwise, "1", "1", "alpha:float=1.0").Of(ElementClass.Float).Shape(Unary).With(OperatorTraits.HasFunctionBody),
-        new OperatorDefinition("Shrink", "9", ComputeForm.Pointwise, "1", "1", "bias:float=0.0 lambd:float=0.5").Of(ElementClass.Numeric).Shape(Unary).With(OperatorTraits.HasFunctionBody),
-        new OperatorDefinition("BitwiseNot", "18", ComputeForm.Pointwise, "1", "1").Of(ElementClass.Integer).Shape(Unary),
-        new OperatorDefinition("Not", "1", ComputeForm.Pointwise, "1", "1").Of(ElementClass.Bool).Shape(Unary),
+            .Of(ElementClass.Float).Computes("x >= 0 ? x : alpha * x").Shape(Unary).With(OperatorTraits.HasFunctionBody),
+        new OperatorDefinition("ThresholdedRelu", "10 22", ComputeForm.Pointwise, "1", "1", "alpha:float=1.0")
+            .Of(ElementClass.Float).Computes("x > alpha ? x : 0").Shape(Unary).With(OperatorTraits.HasFunctionBody),
+        new OperatorDefinition("Softplus", "1 22", ComputeForm.Pointwise, "1", "1")
+            .Of(ElementClass.Float).Computes("x > 0 ? x + log1p(exp(-x)) : log1p(exp(x))").Shape(Unary).With(OperatorTraits.HasFunctionBody),
+        new OperatorDefinition("Softsign", "1 22", ComputeForm.Pointwise, "1", "1").Of(ElementClass.Float).Computes("x / (1 + abs(x))").Shape(Unary).With(OperatorTraits.HasFunctionBody),
+        new OperatorDefinition("Mish", "18 22", ComputeForm.Pointwise, "1", "1")
+            .Of(ElementClass.Float).Computes("x * tanh(x > 0 ? x + log1p(exp(-x)) : log1p(exp(x)))").Shape(Unary).With(OperatorTraits.HasFunctionBody),
+        new OperatorDefinition("Gelu", "20", ComputeForm.Pointwise, "1", "1", "approximate:string=none")
+            .Of(ElementClass.Float).Computes("approximate == \"tanh\" ? 0.5 * x * (1 + tanh(0.7978845608028654 * (x + 0.044715 * x * x * x))) : 0.5 * x * (1 + erf(x * 0.7071067811865476))").Shape(Unary).With(OperatorTraits.HasFunctionBody),
+        new OperatorDefinition("Swish", "24", ComputeForm.Pointwise, "1", "1", "alpha:float=1.0")
+            .Of(ElementClass.Float).Computes("x / (1 + exp(-alpha * x))").Shape(Unary).With(OperatorTraits.HasFunctionBody),
+        new OperatorDefinition("Shrink", "9", ComputeForm.Pointwise, "1", "1", "bias:float=0.0 lambd:float=0.5")
+            .Of(ElementClass.Numeric).Computes("x < -lambd ? x + bias : x > lambd ? x - bias : 0").Shape(Unary).With(OperatorTraits.HasFunctionBody),
+        new OperatorDefinition("BitwiseNot", "18", ComputeForm.Pointwise, "1", "1").Of(ElementClass.Integer).Computes("bitnot(x)").Shape(Unary),
+        new OperatorDefinition("Not", "1", ComputeForm.Pointwise, "1", "1").Of(ElementClass.Bool).Computes("!x").Shape(Unary),
         new OperatorDefinition("SwiGLU", "28", ComputeForm.Pointwise, "2", "1", "alpha:float=1.0").Of(ElementClass.Float).Shape(SwiGlu).With(OperatorTraits.HasFunctionBody),
         new OperatorDefinition("Clip", "1 6 11 12 13", ComputeForm.Pointwise, "1 11:1-3", "1",
             "consumed_inputs:ints@-5 max:float@-5 max:float=3.402823e+38@6-10 min:float@-5 min:float=-3.402823e+38@6-10")
-            .Of(ElementClass.Numeric).Shape(Unary).With(OperatorTraits.Idempotent | OperatorTraits.HasFunctionBody),
+            .Of(ElementClass.Numeric).Computes("min(max(x, y ?? min ?? -inf), z ?? max ?? inf)").Shape(Unary).With(OperatorTraits.Idempotent | OperatorTraits.HasFunctionBody),
         new OperatorDefinition("Add", "1 6 7 13 14", ComputeForm.Pointwise, "2", "1", "axis:int@-6 broadcast:int=0@-6 consumed_inputs:ints@-5")
-            .Of(ElementClass.Numeric).Shape(Arithmetic).Quantizes(0, 1).With(OperatorTraits.Commutative),
+            .Of(ElementClass.Numeric).Computes("x + y").Shape(Arithmetic).Quantizes(0, 1).With(OperatorTraits.Commutative),
         new OperatorDefinition("Mul", "1 6 7 13 14", ComputeForm.Pointwise, "2", "1", "axis:int@-6 broadcast:int=0@-6 consumed_inputs:ints@-5")
-            .Of(ElementClass.Numeric).Shape(Arithmetic).Quantizes(0, 1).With(OperatorTraits.Commutative),
+            .Of(ElementClass.Numeric).Computes("x * y").Shape(Arithmetic).Quantizes(0, 1).With(OperatorTraits.Commutative),
         new OperatorDefinition("Sub", "1 6 7 13 14", ComputeForm.Pointwise, "2", "1", "axis:int@-6 broadcast:int=0@-6 consumed_inputs:ints@-5")
-            .Of(ElementClass.Numeric).Shape(Arithmetic).Quantizes(0, 1),
+            .Of(ElementClass.Numeric).Computes("x - y").Shape(Arithmetic).Quantizes(0, 1),
         new OperatorDefinition("Div", "1 6 7 13 14", ComputeForm.Pointwise, "2", "1", "axis:int@-6 broadcast:int=0@-6 consumed_inputs:ints@-5")
-            .Of(ElementClass.Numeric).Shape(Arithmetic).Quantizes(0, 1),
-        new OperatorDefinition("Mod", "10 13", ComputeForm.Pointwise, "2", "1", "fmod:int=0").Of(ElementClass.Numeric).Shape(Arithmetic),
-        new OperatorDefinition("Pow", "1 7 12 13 15", ComputeForm.Pointwise, "2", "1", "axis:int@-6 broadcast:int=0@-6").Of(ElementClass.Numeric).Shape(Arithmetic),
-        new OperatorDefinition("BitShift", "11", ComputeForm.Pointwise, "2", "1", "direction:string!").Of(ElementClass.Integer).Shape(Arithmetic),
-        new OperatorDefinition("BitwiseAnd", "18", ComputeForm.Pointwise, "2", "1").Of(ElementClass.Integer).Shape(Arithmetic).With(OperatorTraits.Commutative),
-        new OperatorDefinition("BitwiseOr", "18", ComputeForm.Pointwise, "2", "1").Of(ElementClass.Integer).Shape(Arithmetic).With(OperatorTraits.Commutative),
-        new OperatorDefinition("BitwiseXor", "18", ComputeForm.Pointwise, "2", "1").Of(ElementClass.Integer).Shape(Arithmetic).With(OperatorTraits.Commutative),
+            .Of(ElementClass.Numeric).Computes("x / y").Shape(Arithmetic).Quantizes(0, 1),
+        new OperatorDefinition("Mod", "10 13", ComputeForm.Pointwise, "2", "1", "fmod:int=0").Of(ElementClass.Numeric).Computes("fmod != 0 ? fmod(x, y) : x % y").Shape(Arithmetic),
+        new OperatorDefinition("Pow", "1 7 12 13 15", ComputeForm.Pointwise, "2", "1", "axis:int@-6 broadcast:int=0@-6").Of(ElementClass.Numeric).Computes("pow(x, y)").Shape(Arithmetic),
+        new OperatorDefinition("BitShift", "11", ComputeForm.Pointwise, "2", "1", "direction:string!")
+            .Of(ElementClass.Integer).Computes("direction == \"LEFT\" ? shl(x, y) : shr(x, y)").Shape(Arithmetic),
+        new OperatorDefinition("BitwiseAnd", "18", ComputeForm.Pointwise, "2", "1").Of(ElementClass.Integer).Computes("and(x, y)").Shape(Arithmetic).With(OperatorTraits.Commutative),
+        new OperatorDefinition("BitwiseOr", "18", ComputeForm.Pointwise, "2", "1").Of(ElementClass.Integer).Computes("or(x, y)").Shape(Arithmetic).With(OperatorTraits.Commutative),
+        new OperatorDefinition("BitwiseXor", "18", ComputeForm.Pointwise, "2", "1").Of(ElementClass.Integer).Computes("xor(x, y)").Shape(Arithmetic).With(OperatorTraits.Commutative),
         new OperatorDefinition("Max", "1 6 8 12 13", ComputeForm.Pointwise, "1-*", "1", "consumed_inputs:ints@-5")
-            .Of(ElementClass.Numeric).Shape(Arithmetic).With(OperatorTraits.Commutative),
+            .Of(ElementClass.Numeric).Computes("max(...)").Shape(Arithmetic).With(OperatorTraits.Commutative),
         new OperatorDefinition("Min", "1 6 8 12 13", ComputeForm.Pointwise, "1-*", "1", "consumed_inputs:ints@-5")
-            .Of(ElementClass.Numeric).Shape(Arithmetic).With(OperatorTraits.Commutative),
+            .Of(ElementClass.Numeric).Computes("min(...)").Shape(Arithmetic).With(OperatorTraits.Commutative),
         new OperatorDefinition("Sum", "1 6 8 13", ComputeForm.Pointwise, "1-*", "1", "consumed_inputs:ints@-5")
-            .Of(ElementClass.Float).Shape(Arithmetic).Quantizes(0, 1).With(OperatorTraits.Commutative),
-        new OperatorDefinition("Mean", "1 6 8 13", ComputeForm.Pointwise, "1-*", "1", "consumed_inputs:ints@-5").Of(ElementClass.Float).Shape(Arithmetic).With(OperatorTraits.Commutative),
-        new OperatorDefinition("And", "1 7", ComputeForm.Pointwise, "2", "1", "axis:int@-6 broadcast:int=0@-6").Of(ElementClass.Bool).Shape(Comparison).With(OperatorTraits.Commutative),
-        new OperatorDefinition("Or", "1 7", ComputeForm.Pointwise, "2", "1", "axis:int@-6 broadcast:int=0@-6").Of(ElementClass.Bool).Shape(Comparison).With(OperatorTraits.Commutative),
-        new OperatorDefinition("Xor", "1 7", ComputeForm.Pointwise, "2", "1", "axis:int@-6 broadcast:int=0@-6").Of(ElementClass.Bool).Shape(Comparison).With(OperatorTraits.Commutative),
-        new OperatorDefinition("Equal", "1 7 11 13 19", ComputeForm.Pointwise, "2", "1", "axis:int@-6 broadcast:int=0@-6").Shape(Comparison).With(OperatorTraits.Commutative),
-        new OperatorDefinition("Greater", "1 7 9 13", ComputeForm.Pointwise, "2", "1", "axis:int@-6 broadcast:int=0@-6").Of(ElementClass.Numeric).Shape(Comparison),
-        new OperatorDefinition("GreaterOrEqual", "12 16", ComputeForm.Pointwise, "2", "1").Of(ElementClass.Numeric).Shape(Comparison).With(OperatorTraits.HasFunctionBody),
-        new OperatorDefinition("Less", "1 7 9 13", ComputeForm.Pointwise, "2", "1", "axis:int@-6 broadcast:int=0@-6").Of(ElementClass.Numeric).Shape(Comparison),
-        new OperatorDefinition("LessOrEqual", "12 16", ComputeForm.Pointwise, "2", "1").Of(ElementClass.Numeric).Shape(Comparison).With(OperatorTraits.HasFunctionBody),
+            .Of(ElementClass.Float).Computes("add(...)").Shape(Arithmetic).Quantizes(0, 1).With(OperatorTraits.Commutative),
+        new OperatorDefinition("Mean", "1 6 8 13", ComputeForm.Pointwise, "1-*", "1", "consumed_inputs:ints@-5")
+            .Of(ElementClass.Float).Computes("add(...) / count").Shape(Arithmetic).With(OperatorTraits.Commutative),
+        new OperatorDefinition("And", "1 7", ComputeForm.Pointwise, "2", "1", "axis:int@-6 broadcast:int=0@-6")
+            .Of(ElementClass.Bool).Computes("x && y").Shape(Comparison).With(OperatorTraits.Commutative),
+        new OperatorDefinition("Or", "1 7", ComputeForm.Pointwise, "2", "1", "axis:int@-6 broadcast:int=0@-6")
+            .Of(ElementClass.Bool).Computes("x || y").Shape(Comparison).With(OperatorTraits.Commutative),
+        new OperatorDefinition("Xor", "1 7", ComputeForm.Pointwise, "2", "1", "axis:int@-6 broadcast:int=0@-6")
+            .Of(ElementClass.Bool).Computes("xor(x, y)").Shape(Comparison).With(OperatorTraits.Commutative),
+        new OperatorDefinition("Equal", "1 7 11 13 19", ComputeForm.Pointwise, "2", "1", "axis:int@-6 broadcast:int=0@-6").Computes("x == y").Shape(Comparison).With(OperatorTraits.Commutative),
+        new OperatorDefinition("Greater", "1 7 9 13", ComputeForm.Pointwise, "2", "1", "axis:int@-6 broadcast:int=0@-6").Of(ElementClass.Numeric).Computes("x > y").Shape(Comparison),
+        new OperatorDefinition("GreaterOrEqual", "12 16", ComputeForm.Pointwise, "2", "1").Of(ElementClass.Numeric).Computes("x >= y").Shape(Comparison).With(OperatorTraits.HasFunctionBody),
+        new OperatorDefinition("Less", "1 7 9 13", ComputeForm.Pointwise, "2", "1", "axis:int@-6 broadcast:int=0@-6").Of(ElementClass.Numeric).Computes("x < y").Shape(Comparison),
+        new OperatorDefinition("LessOrEqual", "12 16", ComputeForm.Pointwise, "2", "1").Of(ElementClass.Numeric).Computes("x <= y").Shape(Comparison).With(OperatorTraits.HasFunctionBody),
         new OperatorDefinition("PRelu", "1 6 7 9 16", ComputeForm.Pointwise, "2", "1", "consumed_inputs:ints@-5")
-            .Of(ElementClass.Numeric).Shape(Arithmetic).With(OperatorTraits.HasFunctionBody),
-        new OperatorDefinition("Where", "9 16", ComputeForm.Pointwise, "3", "1").Of(ElementClass.Bool).Shape(Where),
-        new OperatorDefinition("IsNaN", "9 13 20", ComputeForm.Pointwise, "1", "1").Of(ElementClass.Numeric).Shape(SameBool),
-        new OperatorDefinition("IsInf", "10 20", ComputeForm.Pointwise, "1", "1", "detect_negative:int=1 detect_positive:int=1").Of(ElementClass.Numeric).Shape(SameBool),
+            .Of(ElementClass.Numeric).Computes("x < 0 ? x * y : x").Shape(Arithmetic).With(OperatorTraits.HasFunctionBody),
+        new OperatorDefinition("Where", "9 16", ComputeForm.Pointwise, "3", "1").Of(ElementClass.Bool).Computes("x ? y : z").Shape(Where),
+        new OperatorDefinition("IsNaN", "9 13 20", ComputeForm.Pointwise, "1", "1").Of(ElementClass.Numeric).Computes("isnan(x)").Shape(SameBool),
+        new OperatorDefinition("IsInf", "10 20", ComputeForm.Pointwise, "1", "1", "detect_negative:int=1 detect_positive:int=1")
+            .Of(ElementClass.Numeric).Computes("(detect_positive && x == inf) || (detect_negative && x == -inf)").Shape(SameBool),
         new OperatorDefinition("Cast", "1 6 9 13 19 21 23 24 25", ComputeForm.Pointwise, "1", "1", "round_mode:string=up@24- saturate:int=1@19- to:string!@-5 to:int!@6-").Shape(Cast),
         new OperatorDefinition("CastLike", "15 19 21 23 24 25", ComputeForm.Pointwise, "2", "1", "round_mode:string=up@24- saturate:int=1@19-")
             .Shape(CastLike).With(OperatorTraits.HasFunctionBody),

@@ -10,9 +10,9 @@ internal static class QuantizationOperators
     [
         new OperatorDefinition("QuantizeLinear", "10 13 19 21 23 24 25", ComputeForm.Pointwise, "2-3", "1",
             "axis:int=1@13- block_size:int=0@21- output_dtype:int=0@21- precision:int=0@23- saturate:int=1@19-")
-            .Of(ElementClass.Numeric).Shape(QuantizeLinear),
+            .Of(ElementClass.Numeric).Computes("round(x / y) + float(z ?? 0)").Shape(QuantizeLinear),
         new OperatorDefinition("DequantizeLinear", "10 13 19 21 23 24 25", ComputeForm.Pointwise, "2-3", "1", "axis:int=1@13- block_size:int=0@21- output_dtype:int=0@23-")
-            .Of(ElementClass.Integer).Shape(DequantizeLinear),
+            .Of(ElementClass.Integer).Computes("float(x - (z ?? 0)) * y").Shape(DequantizeLinear),
         new OperatorDefinition("DynamicQuantizeLinear", "11", ComputeForm.Composite, "1", "3").Of(ElementClass.Float).Shape(DynamicQuantizeLinear).With(OperatorTraits.HasFunctionBody),
     ];
 

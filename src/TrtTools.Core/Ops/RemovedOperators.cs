@@ -10,7 +10,7 @@ internal static class RemovedOperators
 {
     public static IReadOnlyList<OperatorDefinition> Operators { get; } =
     [
-        new OperatorDefinition("Affine", "1", ComputeForm.Pointwise, "1", "1", "alpha:float=1.0 beta:float=0.0").Shape(Same)
+        new OperatorDefinition("Affine", "1", ComputeForm.Pointwise, "1", "1", "alpha:float=1.0 beta:float=0.0").Computes("alpha * x + beta").Shape(Same)
             .Removed("Write it as Mul by alpha, then Add of beta."),
         new OperatorDefinition("ATen", "1", ComputeForm.HostOnly, "1-*", "1-*").Removed("Export the model again without the ATen fallback."),
         new OperatorDefinition("ConstantFill", "1", ComputeForm.Fill, "0-1", "1", "dtype:int=1 extra_shape:ints input_as_shape:int shape:ints value:float=0.0")
@@ -22,10 +22,11 @@ internal static class RemovedOperators
         new OperatorDefinition("GRUUnit", "1", ComputeForm.Recurrence, "4", "1", "drop_states:int").Removed("Use GRU."),
         new OperatorDefinition("ImageScaler", "1", ComputeForm.Pointwise, "1", "1", "bias:floats scale:float=1.0").Shape(Same)
             .Removed("Write it as Mul by scale, then Add of the bias as a constant of shape [1, C, 1, 1]."),
-        new OperatorDefinition("ParametricSoftplus", "1", ComputeForm.Pointwise, "1", "1", "alpha:float beta:float").Shape(Same)
+        new OperatorDefinition("ParametricSoftplus", "1", ComputeForm.Pointwise, "1", "1", "alpha:float beta:float")
+            .Computes("(alpha ?? 1) * ((beta ?? 1) * x > 0 ? (beta ?? 1) * x + log1p(exp(-((beta ?? 1) * x))) : log1p(exp((beta ?? 1) * x)))").Shape(Same)
             .Removed("Write it as Mul by beta, Softplus, then Mul by alpha."),
-        new OperatorDefinition("Scale", "1", ComputeForm.Pointwise, "1", "1", "scale:float=1.0").Shape(Same).Removed("Use Mul."),
-        new OperatorDefinition("ScaledTanh", "1", ComputeForm.Pointwise, "1", "1", "alpha:float beta:float").Shape(Same)
+        new OperatorDefinition("Scale", "1", ComputeForm.Pointwise, "1", "1", "scale:float=1.0").Computes("scale * x").Shape(Same).Removed("Use Mul."),
+        new OperatorDefinition("ScaledTanh", "1", ComputeForm.Pointwise, "1", "1", "alpha:float beta:float").Computes("(alpha ?? 1) * tanh((beta ?? 1) * x)").Shape(Same)
             .Removed("Write it as Mul by beta, Tanh, then Mul by alpha."),
     ];
 
