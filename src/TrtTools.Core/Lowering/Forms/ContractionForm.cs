@@ -1,0 +1,112 @@
+using TrtTools.Ops;
+using TrtTools.Tensors;
+
+namespace TrtTools.Lowering;
+
+/// <summary>Sums of products.</summary>
+internal static class ContractionForm
+{
+    public static IReadOnlyDictionary<string, LoweringRule> Rules { get; } = new Dictionary<string, LoweringRule>(StringComparer.Ordinal)
+    {
+        ["MatMul"] = MatMul, ["Gemm"] = Gemm, ["Conv"] = Conv,
+    };
+
+    private static string? MatMul(NodeLowering node)
+    {
+        LoweredValue a = node.Input(0), b = node.Input(1), y = node.Output();
+        Axis k = new("k", a.Shape[^1]);
+        int batch = y.Rank - (a.Rank > 1 ? 1 : 0) - (b.Rank > 1 ? 1 : 0);
+        LoopNest nest = NodeLowering.Reduce(y, [k], Combiner.Sum, index =>
+        {
+            Expr row = a.Rank > 1 ? index[batch] : Ex.Zero, column = b.Rank > 1 ? index[^1] : Ex.Zero, inner = Ex.Of(k);
+            return Ex.Call("mul", NodeLowering.LoadAt(a, Operand(a, index, batch, row, inner, isLeft: true)), NodeLowering.LoadAt(b, Operand(b, index, batch, inner, column, isLeft: false)));
+        });
+        Operation operation = node.Emit(RegionKind.MatMul, nest);
+        if (a.Rank > 1 && b.Rank > 1) operation.Facts = new MatMulFacts(a.View, b.View, 0);
+        return null;
+
+        Expr[] Operand(LoweredValue operand, Expr[] index, int batchRank, Expr first, Expr second, bool isLeft)
+        {
+            if (operand.Rank == 1) return [isLeft ? second : first];
+            int own = operand.Rank - 2;
+            Expr[] result = new Expr[operand.Rank];
+            for (int axis = 0; axis < own; axis++)
+            {
+                DimExpr extent = operand.Shape[axis], wanted = y.Shape[batchRank - own + axis];
+                result[axis] = extent is { IsConstant: true, Value: 1 } ? Ex.Zero : extent.Equals(wanted) || extent.IsConstant ? index[batchRank - own + axis]
+                    : Ex.Min(index[batchRank - own + axis], Ex.Extent(extent - DimExpr.One));
+            }
+            (result[^2], result[^1]) = (first, second);
+            return result;
+        }
+    }
+
+    private static string? Gemm(NodeLowering node)
+    {
+        LoweredValue a = node.Input(0), b = node.Input(1), y = node.Output();
+        LoweredValue? c = node.Optional(2);
+        bool transA = node.View.Int("transA", 0) != 0, transB = node.View.Int("transB", 0) != 0;
+        double alpha = node.View.Float("alpha", 1), beta = node.View.Float("beta", 1);
+        TensorView viewA = transA ? Swapped(a.View) : a.View, viewB = transB ? Swapped(b.View) : b.View;
+        Axis k = new("k", viewA.Shape[1]);
+        LoopNest nest = NodeLowering.Reduce(y, [k], Combiner.Sum,
+            index =>
+            {
+                Expr[] left = transA ? [Ex.Of(k), index[0]] : [index[0], Ex.Of(k)], right = transB ? [index[1], Ex.Of(k)] : [Ex.Of(k), index[1]];
+                return Ex.Call("mul", NodeLowering.LoadAt(a, left), NodeLowering.LoadAt(b, right));
+            },
+            (sum, index) =>
+            {
+                Expr result = alpha == 1 ? sum : Scaled(sum, alpha);
+                if (c is null || beta == 0) return result;
+                Expr bias = NodeLowering.LoadBroadcast(c, index, y.Shape);
+                return Ex.Call("add", result, beta == 1 ? bias : Scaled(bias, beta));
+            });
+        node.Emit(RegionKind.MatMul, nest).Facts = new MatMulFacts(viewA, viewB, 0);
+        return null;
+    }
+
+    private static Expr Scaled(Expr value, double factor) => value.Type.IsFloat() ? Ex.Call("mul", value, Ex.Number(factor, value.Type))
+        : Ex.Convert(Ex.Call("mul", Ex.Convert(value, ScalarType.Float32), Ex.Number(factor)), value.Type);
+
+    /// <summary>The last two axes swapped.</summary>
+    private static TensorView Swapped(TensorView view) => view with { Shape = [.. view.Shape.Take(view.Rank - 2), view.Shape[^1], view.Shape[^2]], Strides = [.. view.Strides.Take(view.Rank - 2), view.Strides[^1], view.Strides[^2]] };
+
+    private static string? Conv(NodeLowering node)
+    {
+        LoweredValue x = node.Input(0), w = node.Input(1), y = node.Output();
+        LoweredValue? bias = node.Optional(2);
+        if (x.Rank < 3 || w.Rank != x.Rank) return $"its input has rank {x.Rank}";
+        if (WindowGeometry.Of(node.View, x.Shape, [.. w.Shape.Skip(2)], y.Shape) is not { } window) return "its padding depends on the run";
+        Emit(node, x, w, y, window, node.View.Int("group", 1), null, null, (sum, index) => bias is null ? sum : Ex.Call("add", sum, NodeLowering.LoadAt(bias, index[1])));
+        return null;
+    }
+
+    /// <summary>A convolution with its epilogue. Zero points, where given, are subtracted from the integers first; padding counts as the zero point.</summary>
+    public static Operation Emit(NodeLowering node, LoweredValue x, LoweredValue w, LoweredValue y, WindowGeometry window, long group, Func<Expr[], Expr>? xZero, Func<Expr[], Expr>? wZero, Func<Expr, Expr[], Expr> epilogue)
+    {
+        int axes = x.Rank - 2;
+        Axis channel = new("c", w.Shape[1]);
+        Axis[] kernel = [.. Enumerable.Range(0, axes).Select(i => new Axis($"r{i}", w.Shape[i + 2]))];
+        LoopNest nest = NodeLowering.Reduce(y, [channel, .. kernel], Combiner.Sum,
+            index =>
+            {
+                Expr c = Ex.Of(channel);
+                // Output channel k belongs to group k / (K / groups) and reads that group's channels.
+                if (group > 1)
+                {
+                    DimExpr perGroup = DimExpr.FloorDiv(y.Shape[1], group);
+                    c = Ex.Add(Ex.Mul(Ex.FloorDiv(index[1], perGroup), Ex.Extent(w.Shape[1])), c);
+                }
+                (Expr[] places, Expr inside) = window.Places([.. index.Skip(2)], Ex.Of(kernel));
+                Expr value = NodeLowering.LoadAt(x, [index[0], c, .. places]), weight = NodeLowering.LoadAt(w, [index[1], Ex.Of(channel), .. Ex.Of(kernel)]);
+                if (xZero is not null) value = Ex.Call("sub", value, xZero(index));
+                if (wZero is not null) weight = Ex.Call("sub", weight, wZero(index));
+                return Ex.Select(inside, Ex.Call("mul", value, weight), Ex.Constant(0, value.Type));
+            },
+            epilogue);
+        Operation operation = node.Emit(RegionKind.Convolution, nest);
+        operation.Facts = new ConvolutionFacts(x.View, w.View, 0, window.Strides, window.PadsBegin, window.PadsEnd, window.Dilations, group);
+        return operation;
+    }
+}

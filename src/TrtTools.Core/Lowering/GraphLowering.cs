@@ -1,0 +1,47 @@
+using TrtTools.Ir;
+using TrtTools.Passes;
+using TrtTools.Shapes;
+using TrtTools.Tensors;
+
+namespace TrtTools.Lowering;
+
+/// <summary>Turns a graph into loop nests over storages. Pure: the same graph and options give the same program, on any machine.</summary>
+internal static class GraphLowering
+{
+    public static LoweredProgram Lower(OnnxGraph graph, LoweringOptions options, Report report, CancellationToken stop)
+    {
+        OnnxGraph simple = GraphPreparation.Run(graph, report, stop);
+        ShapeResult shapes = UnknownExtents.Resolve(simple);
+        LoweringScope scope = new(simple, shapes, options);
+        foreach (Value input in simple.Body.Inputs.Where(i => i.Data is null)) scope.Define(input, scope.Binding(input, StorageKind.Input, scope.Inputs.Count));
+        List<string> left = [];
+        foreach (Node node in simple.Body.Nodes)
+        {
+            stop.ThrowIfCancellationRequested();
+            if (NodeDispatch.Lower(scope, node) is { } reason) left.Add($"{node.OpType} '{node.DisplayName}': {reason}");
+        }
+        foreach (Value output in simple.Body.Outputs) CopyOut(scope, output);
+        List<string> warnings = Warn(graph.Name, left, options, report);
+        return ProgramAssembly.Assemble(scope, graph.Name, warnings);
+    }
+
+    /// <summary>Each output of the model is a storage of its own; what wrote a value writes there at once, where that can be, once regions are formed.</summary>
+    private static void CopyOut(LoweringScope scope, Value output)
+    {
+        LoweredValue source = scope.ValueOf(output), target = scope.Binding(output, StorageKind.Output, scope.Outputs.Count);
+        scope.Operations.Add(new Operation { Kind = RegionKind.Map, Operators = ["Identity"], Nests = [NodeLowering.Map(target, index => NodeLowering.LoadAt(source, index))] });
+    }
+
+    private static List<string> Warn(string name, List<string> left, LoweringOptions options, Report report)
+    {
+        if (left.Count == 0) return [];
+        string text = string.Join("; ", left);
+        if (options.Strict)
+        {
+            throw new TrtToolsException(ErrorCode.UnsupportedOperator, name, $"{left.Count} nodes have no kernel: {text}", "With -Strict every operator runs on the device", "Build without -Strict to leave them to the CPU");
+        }
+        string warning = $"{name}: {left.Count} nodes run on the CPU inside the engine: {text}.";
+        report.Warning(warning);
+        return [warning];
+    }
+}

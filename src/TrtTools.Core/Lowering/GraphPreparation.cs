@@ -1,0 +1,16 @@
+using TrtTools.Ir;
+using TrtTools.Passes;
+
+namespace TrtTools.Lowering;
+
+/// <summary>Brings the raw, the optimized and the fused graph of a model to one form.</summary>
+internal static class GraphPreparation
+{
+    public static OnnxGraph Run(OnnxGraph graph, Report report, CancellationToken stop)
+    {
+        OnnxGraph copy = FunctionExpansion.Expand(graph, all: true);
+        OverridableInputs.Drop(copy, report);
+        GraphOptimizer.OptimizeInPlace(copy, PassList.All(), report, stop);
+        return copy;
+    }
+}
