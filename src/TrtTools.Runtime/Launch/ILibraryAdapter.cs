@@ -24,6 +24,13 @@ internal sealed record LibraryRequest
     public string Subject { get; init; } = "";
 }
 
+/// <summary>One way that a library knows to run a call: its own word for it, and the scratch memory that it needs.</summary>
+internal sealed record LibraryCandidate(byte[] Algorithm, long WorkspaceBytes)
+{
+    /// <summary>What to call it beside its number; may be empty.</summary>
+    public string Name { get; init; } = "";
+}
+
 /// <summary>A call made ready for one shape signature.</summary>
 internal interface IPreparedCall : IDisposable
 {
@@ -38,4 +45,7 @@ internal interface ILibraryAdapter : IDisposable
     string Version { get; }
 
     IPreparedCall Prepare(LibraryRequest request);
+
+    /// <summary>What the library offers for a call, its best guess first; the request's workspace is the limit.</summary>
+    IReadOnlyList<LibraryCandidate> Candidates(LibraryRequest request, int count);
 }
