@@ -17,6 +17,7 @@ internal static class ErrorIds
         ErrorCode.VerificationFailed or ErrorCode.EvaluationFailed => ErrorCategory.InvalidResult,
         ErrorCode.CudaMissing or ErrorCode.NativeLibraryMissing or ErrorCode.RuntimeMismatch => ErrorCategory.NotInstalled,
         ErrorCode.OutOfDeviceMemory => ErrorCategory.ResourceUnavailable,
+        ErrorCode.CudaFailed => ErrorCategory.DeviceError,
         ErrorCode.OutputPathExists => ErrorCategory.ResourceExists,
         ErrorCode.FileNotReadable => ErrorCategory.ReadError,
         ErrorCode.ObjectNotLive => ErrorCategory.InvalidType,

@@ -5,7 +5,7 @@ public enum ErrorCode
 {
     ModelNotFound, ModelMalformed, ModelTooDeep, ExternalDataInvalid, UnsupportedOperator, ShapeUnknown, ShapeMismatch,
     InputNotFound, InputInvalid, PassUnknown, PatternUnknown, OptionInvalid, VerificationFailed, EvaluationFailed,
-    CalibrationDataInvalid, CalibrationCacheInvalid, CudaMissing, DeviceUnsupported, OutOfDeviceMemory,
+    CalibrationDataInvalid, CalibrationCacheInvalid, CudaMissing, DeviceUnsupported, OutOfDeviceMemory, CudaFailed,
     EngineNotFound, EngineIncompatible, EngineCorrupt, ShapeOutOfProfile, OutputPathExists, OutputPathCollision, OutputPathInvalid,
     FileNotReadable, DataNotFound, DataInvalid, ObjectNotLive, RuntimeMismatch, NativeLibraryMissing, Cancelled, InternalError,
 }

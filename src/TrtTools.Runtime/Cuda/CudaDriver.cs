@@ -84,5 +84,13 @@ internal sealed unsafe class CudaDriver
             ? Encoding.UTF8.GetString(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(text)) : $"error {status}";
     }
 
+    /// <summary>Address of a function; the error CudaMissing where the driver is not there, sees no device, or is too old to have it.</summary>
+    public nint RequireExport(string name)
+    {
+        if (Problem is not null) throw new TrtToolsException(ErrorCode.CudaMissing, "CUDA", Problem, "", "Run Get-EngineDevice to see what was found");
+        return NativeLibrary.TryGetExport(_library, name, out nint address) ? address
+            : throw new TrtToolsException(ErrorCode.CudaMissing, "CUDA", $"the driver brings CUDA {Version}, which lacks {name}", "CUDA 12 or later", "Install a current NVIDIA driver (https://www.nvidia.com/drivers)");
+    }
+
     private nint Export(string name) => NativeLibrary.GetExport(_library, name);
 }
