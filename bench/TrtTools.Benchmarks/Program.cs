@@ -9,6 +9,11 @@ if (args is ["scale", .. string[] rest])
     Scale.Run(rest);
     return;
 }
+if (args is ["latency", .. string[] models])
+{
+    Latency.Run(models);
+    return;
+}
 // In this process: a project generated and restored for each run would need the network and minutes.
 IConfig config = DefaultConfig.Instance.AddJob(Job.ShortRun.WithToolchain(InProcessEmitToolchain.Instance));
 BenchmarkSwitcher.FromAssembly(typeof(GraphBenchmarks).Assembly).Run(args.Length > 0 ? args : ["--filter", "*"], config);
