@@ -13,6 +13,9 @@ internal sealed class CublasLtTactics(ILibraryAdapter? library) : ITacticSource
     /// <summary>Candidates that are asked for; a thorough build asks for more.</summary>
     private const int Candidates = 16, ThoroughCandidates = 32;
 
+    // One question for all regions that differ in their weights alone.
+    private readonly Dictionary<string, IReadOnlyList<LibraryCandidate>> _answers = new(StringComparer.Ordinal);
+
     public string Name => CublasLtAdapter.Library;
 
     public bool IsLibrary => true;
@@ -37,11 +40,12 @@ internal sealed class CublasLtTactics(ILibraryAdapter? library) : ITacticSource
             yield return Offer.Rejected(Name, "its shapes are known only at run time");
             yield break;
         }
-        IReadOnlyList<LibraryCandidate> found = library.Candidates(request, context.Thorough ? ThoroughCandidates : Candidates);
+        string question = $"{string.Join(' ', request.Extents)} {string.Join(' ', request.Settings.OrderBy(s => s.Key, StringComparer.Ordinal))} {request.WorkspaceBytes} {context.Thorough}";
+        if (!_answers.TryGetValue(question, out IReadOnlyList<LibraryCandidate>? found)) _answers.Add(question, found = library.Candidates(request, context.Thorough ? ThoroughCandidates : Candidates));
         if (found.Count == 0) yield return Offer.Rejected(Name, string.Create(CultureInfo.InvariantCulture, $"the library has no algorithm for this product in {context.WorkspaceLimit >> 20} MB of workspace"));
-        for (int i = 0; i < found.Count; i++)
+        foreach (LibraryCandidate candidate in found)
         {
-            yield return Offer.Of(LibraryWorkspace.Tactic(string.Create(CultureInfo.InvariantCulture, $"{Name}#{i}"), call, found[i].Algorithm, library.Version, found[i].WorkspaceBytes, precision));
+            yield return Offer.Of(LibraryWorkspace.Tactic(LibraryWorkspace.NameOf(Name, candidate), call, candidate.Algorithm, library.Version, candidate.WorkspaceBytes, precision));
         }
     }
 

@@ -16,11 +16,12 @@ internal static class LayerFacts
         TensorView output = writes[^1];
         Layer layer = new()
         {
-            Name = region.Name, Kind = region.Operators, Tactic = chosen.Tactic.Name, Precision = Precision(region, chosen.Tactic), MedianMs = chosen.MedianMs, RuntimeName = region.Name,
+            Name = region.Name, Kind = region.Operators, Tactic = chosen.Tactic.Name, Precision = Precision(region, chosen.Tactic), MedianMs = chosen.Choice?.MedianMs ?? 0, RuntimeName = region.Name,
             InputShape = string.Join(", ", inputs.DistinctBy(i => i.Storage).Select(Describe)), OutputShape = Describe(output),
             WeightBytes = reads.Where(r => r.Storage.Kind == StorageKind.Weight).DistinctBy(r => r.Storage).Sum(r => r.Storage.Data?.ByteCount ?? 0),
         };
         layer.SourceNodes.Add(region.SourceNodes);
+        layer.Candidates.Add(chosen.Choice?.Candidates.Select(c => new Engines.Proto.Candidate { Name = c.Name, MedianMs = c.Time?.MedianMs ?? 0, Reason = c.Reason }) ?? []);
         return layer;
     }
 

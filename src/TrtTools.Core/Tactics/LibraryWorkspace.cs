@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using TrtTools.Kernels;
 using TrtTools.Launch;
 using TrtTools.Lowering;
@@ -21,6 +22,9 @@ internal static class LibraryWorkspace
             Name = name, Launches = [call with { Operands = operands, Algorithm = algorithm, Version = version, WorkspaceBytes = workspaceBytes }], WorkspaceBytes = workspaceBytes, Precision = precision,
         };
     }
+
+    /// <summary>Such as "cublasLt:1f0c33a2": the library's own word for the algorithm, so that the name means the same in the next build.</summary>
+    public static string NameOf(string library, LibraryCandidate candidate) => $"{library}:{(candidate.Name.Length > 0 ? candidate.Name + ":" : "")}{Convert.ToHexStringLower(SHA256.HashData(candidate.Algorithm))[..8]}";
 
     /// <summary>The call in the shapes that tactics are chosen for; null when one is not known.</summary>
     public static LibraryRequest? Request(LibraryTacticLaunch call, TacticContext context, long workspaceBytes)

@@ -14,8 +14,8 @@ namespace TrtTools.Tactics;
 /// <summary>Which tactic runs a region.</summary>
 internal sealed record ChosenStep(RegionStep Step, Tactic Tactic)
 {
-    /// <summary>Median time of the tactic on this device; 0: not measured.</summary>
-    public double MedianMs { get; init; }
+    /// <summary>What it was chosen from; null when there was no choice.</summary>
+    public RegionChoice? Choice { get; init; }
 }
 
 /// <summary>
@@ -24,7 +24,7 @@ internal sealed record ChosenStep(RegionStep Step, Tactic Tactic)
 internal sealed class PlanWriter
 {
     private readonly LoweredProgram _program;
-    private readonly IReadOnlyDictionary<KernelSource, CompiledKernel> _kernels;
+    private readonly IReadOnlyDictionary<KernelSource, CompiledSource> _kernels;
     private readonly BlobStore _blobs;
     private readonly ExtentTable _extents = new();
     private readonly Dictionary<Storage, uint> _buffers = [];
@@ -33,7 +33,7 @@ internal sealed class PlanWriter
     private readonly Plan _plan;
     private readonly List<Layer> _layers = [];
 
-    private PlanWriter(LoweredProgram program, IReadOnlyDictionary<KernelSource, CompiledKernel> kernels, BlobStore blobs, Plan plan)
+    private PlanWriter(LoweredProgram program, IReadOnlyDictionary<KernelSource, CompiledSource> kernels, BlobStore blobs, Plan plan)
     {
         (_program, _kernels, _blobs, _plan) = (program, kernels, blobs, plan);
     }
@@ -41,7 +41,7 @@ internal sealed class PlanWriter
     /// <summary>Fills <paramref name="plan"/>'s tables and body, and <paramref name="blobs"/>. Gives the layers, one for each step.</summary>
     /// <param name="steps">For each of the program's region steps what runs it.</param>
     /// <param name="kernels">The machine code of every kernel of the tactics.</param>
-    public static IReadOnlyList<Layer> Write(LoweredProgram program, IReadOnlyDictionary<RegionStep, ChosenStep> steps, IReadOnlyDictionary<KernelSource, CompiledKernel> kernels, BlobStore blobs, Plan plan)
+    public static IReadOnlyList<Layer> Write(LoweredProgram program, IReadOnlyDictionary<RegionStep, ChosenStep> steps, IReadOnlyDictionary<KernelSource, CompiledSource> kernels, BlobStore blobs, Plan plan)
     {
         PlanWriter writer = new(program, kernels, blobs, plan);
         writer.WriteBindings();
@@ -197,7 +197,7 @@ internal sealed class PlanWriter
     private uint ImageOf(KernelSource source)
     {
         if (_images.TryGetValue(source, out uint index)) return index;
-        if (!_kernels.TryGetValue(source, out CompiledKernel? kernel)) throw new InvalidOperationException($"The kernel {source.Function} was not compiled.");
+        if (!_kernels.TryGetValue(source, out CompiledSource? kernel)) throw new InvalidOperationException($"The kernel {source.Function} was not compiled.");
         index = (uint)_plan.Images.Count;
         _images.Add(source, index);
         _plan.Images.Add(new KernelImage

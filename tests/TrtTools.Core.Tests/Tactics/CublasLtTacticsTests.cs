@@ -127,12 +127,12 @@ public sealed class CublasLtTacticsTests
     }
 
     [Fact]
-    public void The_librarys_candidates_become_numbered_tactics()
+    public void The_librarys_candidates_become_tactics_named_by_their_algorithm()
     {
         TensorView x = View("x", DataType.Float16, StorageKind.Input, [Batch, 64]), w = View("w", DataType.Float16, StorageKind.Weight, [64, 32]), y = View("y", DataType.Float16, StorageKind.Scratch, [Batch, 32]);
         FakeLibrary library = new(new LibraryCandidate([1], 0), new LibraryCandidate([2], 512));
         List<Offer> offers = [.. new CublasLtTactics(library).Offers(MatMul(x, w, y), Context())];
-        Assert.Equal(["cublasLt#0", "cublasLt#1"], offers.Select(o => o.Name));
+        Assert.Equal(["cublasLt:4bf5122f", "cublasLt:dbc1b4c9"], offers.Select(o => o.Name));
         LibraryTacticLaunch first = (LibraryTacticLaunch)offers[0].Tactic!.Launches[0], second = (LibraryTacticLaunch)offers[1].Tactic!.Launches[0];
         Assert.Equal([1], first.Algorithm);
         Assert.Equal(3, first.Operands.Count);

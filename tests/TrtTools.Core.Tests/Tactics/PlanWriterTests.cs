@@ -28,7 +28,7 @@ public sealed class PlanWriterTests
         Plan plan = new();
         blobs = new BlobStore();
         ChosenStep chosen = new(step, new Tactic { Name = "generated", Launches = launches });
-        layers = PlanWriter.Write(program, new Dictionary<RegionStep, ChosenStep> { [step] = chosen }, sources.ToDictionary(s => s, s => new CompiledKernel(s, "sm_90a", [1, 2, 3])), blobs, plan);
+        layers = PlanWriter.Write(program, new Dictionary<RegionStep, ChosenStep> { [step] = chosen }, sources.ToDictionary(s => s, s => new CompiledSource(s, "sm_90a", [1, 2, 3], KernelResources.Parse(""))), blobs, plan);
         return plan;
     }
 
@@ -122,7 +122,7 @@ public sealed class PlanWriterTests
         Tactic tactic = new() { Name = "generated", Launches = [new KernelTacticLaunch(Launch(first, source))] };
         Plan plan = new();
         IReadOnlyList<Layer> layers = PlanWriter.Write(program, new[] { first, second }.ToDictionary(s => s, s => new ChosenStep(s, tactic)),
-            new Dictionary<KernelSource, CompiledKernel> { [source] = new(source, "sm_80", []) }, new BlobStore(), plan);
+            new Dictionary<KernelSource, CompiledSource> { [source] = new(source, "sm_80", [], KernelResources.Parse("")) }, new BlobStore(), plan);
         Assert.Equal([Step.KindOneofCase.Device, Step.KindOneofCase.Host, Step.KindOneofCase.Device], plan.Body.Steps.Select(s => s.KindCase));
         HostStep step = plan.Body.Steps[1].Host;
         Assert.Equal(["x"], step.Inputs);
