@@ -4,7 +4,7 @@ using System.Text;
 namespace TrtTools.Cuda;
 
 /// <summary>A device's primary context, which this process shares with CUDA's runtime and its libraries. Everything made on it keeps it alive.</summary>
-internal sealed unsafe class CudaContext : IDisposable
+internal sealed unsafe class CudaContext : IDevice
 {
     private static int s_liveResources;
     private readonly PrimaryContext _handle;
@@ -49,6 +49,27 @@ internal sealed unsafe class CudaContext : IDisposable
         Api.Check(Api.cuMemGetInfo_v2(&free, &total), "cuMemGetInfo_v2");
         return ((long)free, (long)total);
     }
+
+    public string Name => Properties.Name;
+
+    public int ComputeCapability => Properties.ComputeCapability;
+
+    public IDeviceMemory Allocate(long byteCount) => DeviceBuffer.Allocate(this, byteCount);
+
+    public IHostMemory AllocateHost(long byteCount) => PinnedBuffer.Allocate(this, byteCount);
+
+    public IDeviceStream CreateStream() => CudaStream.Create(this);
+
+    public IDeviceEvent CreateEvent() => CudaEvent.Create(this);
+
+    public IDeviceKernel LoadKernel(ReadOnlySpan<byte> image, string function, out IDisposable module)
+    {
+        CudaModule loaded = CudaModule.Load(this, image);
+        module = loaded;
+        return loaded.GetKernel(function);
+    }
+
+    public void EncodeTensorMap(in TensorMapDescription map, void* target) => CudaTensorMap.Encode(Api, map, target);
 
     /// <summary>Waits for all work on the device.</summary>
     public void Synchronize() => Api.Check(Api.cuCtxSynchronize(), "cuCtxSynchronize");

@@ -1,7 +1,7 @@
 namespace TrtTools.Cuda;
 
 /// <summary>A mark in a stream.</summary>
-internal sealed unsafe class CudaEvent : CudaHandle
+internal sealed unsafe class CudaEvent : CudaHandle, IDeviceEvent
 {
     private const uint BlockingSync = 1, DisableTiming = 2;
 
@@ -27,6 +27,8 @@ internal sealed unsafe class CudaEvent : CudaHandle
         Api.Check(Api.cuEventElapsedTime(&milliseconds, start.Native, Native), "cuEventElapsedTime");
         return milliseconds;
     }
+
+    float IDeviceEvent.MillisecondsSince(IDeviceEvent start) => MillisecondsSince((CudaEvent)start);
 
     protected override int Destroy(nint native) => Api.cuEventDestroy_v2(native);
 }

@@ -26,7 +26,7 @@ internal sealed unsafe class CudaGraph : CudaHandle
 }
 
 /// <summary>A graph that is ready to run; it needs the graph it came from no more.</summary>
-internal sealed unsafe class CudaGraphExec : CudaHandle
+internal sealed unsafe class CudaGraphExec : CudaHandle, IDeviceGraph
 {
     internal CudaGraphExec(CudaContext context, nint handle) : base(context, handle) { }
 

@@ -34,7 +34,7 @@ internal sealed unsafe class CudaModule : CudaHandle
 }
 
 /// <summary>A function of a module. It lives as long as the module, which it keeps from being collected.</summary>
-internal sealed unsafe class CudaKernel(CudaModule module, nint function, string name)
+internal sealed unsafe class CudaKernel(CudaModule module, nint function, string name) : IDeviceKernel
 {
     private const int SharedSize = 1, LocalSize = 3, RegisterCount = 4, MaxDynamicSharedSize = 8, NonPortableClusterSize = 14;
     private const int PortableClusterSize = 8;

@@ -1,7 +1,7 @@
 namespace TrtTools.Cuda;
 
 /// <summary>A queue of work on the device. It does not wait for the default stream.</summary>
-internal sealed unsafe class CudaStream : CudaHandle
+internal sealed unsafe class CudaStream : CudaHandle, IDeviceStream
 {
     private const uint NonBlocking = 1;
     private const int RelaxedCapture = 2, NotReady = 600;
@@ -13,6 +13,22 @@ internal sealed unsafe class CudaStream : CudaHandle
         nint stream = 0;
         context.Api.Check(context.Api.cuStreamCreate(&stream, NonBlocking), "cuStreamCreate");
         return new CudaStream(context, stream);
+    }
+
+    nint IDeviceStream.Handle => Native;
+
+    void IDeviceStream.Launch(IDeviceKernel kernel, in LaunchShape shape, KernelArguments arguments) => ((CudaKernel)kernel).Launch(this, shape, arguments.Pointers);
+
+    void IDeviceStream.Launch(IDeviceGraph graph) => ((CudaGraphExec)graph).Launch(this);
+
+    void IDeviceStream.Record(IDeviceEvent mark) => ((CudaEvent)mark).Record(this);
+
+    IDeviceGraph IDeviceStream.EndCapture()
+    {
+        using CudaGraph graph = EndCapture();
+        CudaGraphExec exec = graph.Instantiate();
+        exec.Upload(this);
+        return exec;
     }
 
     public void Synchronize() => Api.Check(Api.cuStreamSynchronize(Native), "cuStreamSynchronize");

@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 namespace TrtTools.Cuda;
 
 /// <summary>Memory on the device, aligned to 256 bytes.</summary>
-internal unsafe class DeviceBuffer : CudaHandle
+internal unsafe class DeviceBuffer : CudaHandle, IDeviceMemory
 {
     private protected DeviceBuffer(CudaContext context, ulong address, long byteCount) : base(context, (nint)address) => ByteCount = byteCount;
 
@@ -73,7 +73,7 @@ internal sealed class CudaDeviceVariable<T> : DeviceBuffer where T : unmanaged
 }
 
 /// <summary>Host memory that the device copies from and to by itself.</summary>
-internal sealed unsafe class PinnedBuffer : CudaHandle
+internal sealed unsafe class PinnedBuffer : CudaHandle, IHostMemory
 {
     private const uint Portable = 1;
 

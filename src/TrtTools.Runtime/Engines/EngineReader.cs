@@ -66,6 +66,7 @@ internal static class EngineReader
                 }
                 blobs.Add(TensorData.FromFile(DataType.UInt8, [blob.Length], file, layout.BlobsOffset + blob.Offset, blob.Length));
             }
+            if (string.Equals(plan.Device, nameof(DeviceKind.Cuda), StringComparison.Ordinal)) PlanTables.Read(plan, blobs, path);
             return (header, new EngineContent { Plan = plan, PlanBytes = planBytes, Details = details, Blobs = blobs }, file.Length);
         }
         catch

@@ -1,3 +1,4 @@
+using TrtTools.Cuda;
 using TrtTools.Engines;
 using TrtTools.Engines.Proto;
 using TrtTools.Launch;
@@ -9,6 +10,7 @@ namespace TrtTools.Execution;
 public sealed class Engine : IDisposable
 {
     private readonly SharedHostStep _step;
+    private readonly HostStepRequest? _hostRequest;
     private IReadOnlyList<EngineLayer>? _layers;
     private bool _disposed;
 
@@ -18,8 +20,7 @@ public sealed class Engine : IDisposable
         Content = content;
         Path = path;
         SizeBytes = sizeBytes;
-        HostStep step = SingleStep(content.Plan, path ?? header.Name);
-        StepRequest = RequestOf(step, header, content, path ?? header.Name);
+        if (!string.Equals(content.Plan.Device, nameof(DeviceKind.Cuda), StringComparison.Ordinal)) _hostRequest = RequestOf(SingleStep(content.Plan, path ?? header.Name), header, content, path ?? header.Name);
         _step = new SharedHostStep(CreateStep, ThrowGone);
     }
 
@@ -27,7 +28,11 @@ public sealed class Engine : IDisposable
 
     internal EngineContent Content { get; }
 
-    internal HostStepRequest StepRequest { get; }
+    /// <summary>What the host step of a CPU engine is made from.</summary>
+    internal HostStepRequest StepRequest => _hostRequest ?? throw new InvalidOperationException($"'{Name}' is no CPU engine.");
+
+    /// <summary>Opens the device that a CUDA engine runs on.</summary>
+    internal Func<IDevice> OpenDevice { get; init; } = () => CudaContext.Open();
 
     public string Name => Header.Name;
 
@@ -95,7 +100,14 @@ public sealed class Engine : IDisposable
     internal void Prepare(CancellationToken stop) => _step.Prepare(stop);
 
     /// <summary>A step of its own that writes a profile.</summary>
-    internal IHostStep CreateProfilingStep(CancellationToken stop) => HostSteps.Find(StepKind, Path ?? Name).Create(StepRequest with { Profile = true }, stop);
+    internal IHostStep CreateProfilingStep(CancellationToken stop) => _hostRequest is null
+        ? _step.Use<IHostStep>(s => new DeviceStep(((DeviceStep)s).Program.Share(), profile: true), stop)
+        : HostSteps.Find(StepKind, Path ?? Name).Create(_hostRequest with { Profile = true }, stop);
+
+    /// <summary>A context of a CUDA engine; another thread's runs do not wait for it.</summary>
+    internal DeviceContext CreateDeviceContext(CancellationToken stop) => _hostRequest is null
+        ? _step.Use(s => ((DeviceStep)s).Program.CreateContext(), stop)
+        : throw new TrtToolsException(ErrorCode.DeviceUnsupported, $"The engine '{Name}'", "it runs on the CPU", "An engine built with -Device Cuda", "Call Run, which takes values from the host");
 
     internal void SetLayers(IReadOnlyList<EngineLayer> layers) => _layers = layers;
 
@@ -108,7 +120,12 @@ public sealed class Engine : IDisposable
 
     private string StepKind => Content.Plan.Body.Steps[0].Host.Kind;
 
-    private IHostStep CreateStep(CancellationToken stop) => HostSteps.Find(StepKind, Path ?? Name).Create(StepRequest, stop);
+    private IHostStep CreateStep(CancellationToken stop)
+    {
+        if (_hostRequest is not null) return HostSteps.Find(StepKind, Path ?? Name).Create(_hostRequest, stop);
+        IDevice device = OpenDevice();
+        return new DeviceStep(new DeviceProgram(device, Content.Plan, Content.Blobs, Content.Details.Layers, Name), profile: false);
+    }
 
     private void ThrowGone(string why) => throw new TrtToolsException(ErrorCode.ObjectNotLive, $"The engine '{Name}'", why, "An engine that is still loaded", "Import it again with Import-Engine, or pass its path");
 

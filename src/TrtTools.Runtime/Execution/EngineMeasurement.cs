@@ -72,7 +72,7 @@ public static class EngineMeasurement
             Name = engine.Name, Model = engine.Model, Path = engine.Path, Device = engine.Device, Precision = engine.Precision,
             Inputs = [.. engine.Inputs.Select(i => inputs[i.Name].ToString())],
             Iterations = times.Count, Streams = options.Stream, DurationSeconds = times.Seconds, ThroughputPerSecond = times.Count / times.Seconds,
-            Latency = latency, Enqueue = TimeStatistics.Of(times.Compute), HostToDevice = TimeStatistics.Of(times.Bind), GpuCompute = TimeStatistics.Of(times.Compute),
+            Latency = latency, Enqueue = TimeStatistics.Of(times.Enqueue), HostToDevice = TimeStatistics.Of(times.Bind), GpuCompute = TimeStatistics.Of(times.Compute),
             DeviceToHost = TimeStatistics.Of(times.Copy), Layers = [.. layers], Warnings = [.. warnings],
             Baseline = options.Baseline?.Name ?? "", BaselineMedianMs = comparison?.BaselineMedianMs, Speedup = comparison?.Ratio, SpeedupLow = comparison?.Low, SpeedupHigh = comparison?.High,
         };
@@ -159,7 +159,7 @@ public static class EngineMeasurement
         run.Execute(stop);
         long computed = Stopwatch.GetTimestamp();
         run.CopyResults();
-        times?.Add(start, bound, computed, Stopwatch.GetTimestamp());
+        times?.Add(start, bound, computed, Stopwatch.GetTimestamp(), run.Times);
     }
 
     private static IReadOnlyList<EngineLayer> Profile(Engine engine, IReadOnlyDictionary<string, TensorData> data, MeasureOptions options, Report report, CancellationToken stop)
@@ -189,6 +189,9 @@ internal sealed class RunTimes
 
     public List<double> Bind { get; } = [];
 
+    /// <summary>Of the calling thread. On the CPU that is the computation.</summary>
+    public List<double> Enqueue { get; } = [];
+
     public List<double> Compute { get; } = [];
 
     public List<double> Copy { get; } = [];
@@ -199,17 +202,20 @@ internal sealed class RunTimes
 
     public int Count => Latency.Count;
 
-    public void Add(long start, long bound, long computed, long end)
+    /// <param name="device">Times by the device's own clock, where it has one.</param>
+    public void Add(long start, long bound, long computed, long end, DeviceTimes? device)
     {
-        Bind.Add((bound - start) * Scale);
-        Compute.Add((computed - bound) * Scale);
-        Copy.Add((end - computed) * Scale);
+        Bind.Add(device?.HostToDevice ?? (bound - start) * Scale);
+        Enqueue.Add((computed - bound) * Scale);
+        Compute.Add(device?.Compute ?? (computed - bound) * Scale);
+        Copy.Add(device?.DeviceToHost ?? (end - computed) * Scale);
         Latency.Add((end - start) * Scale);
     }
 
     public void Add(RunTimes other)
     {
         Bind.AddRange(other.Bind);
+        Enqueue.AddRange(other.Enqueue);
         Compute.AddRange(other.Compute);
         Copy.AddRange(other.Copy);
         Latency.AddRange(other.Latency);

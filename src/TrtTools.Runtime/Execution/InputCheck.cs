@@ -22,7 +22,7 @@ internal static class InputCheck
             throw new TrtToolsException(ErrorCode.InputNotFound, subject, $"no value was given for {Names(missing)}", $"Values for {Names(engine.Inputs.Select(i => i.Name))}", "Add what is missing to the input data");
         }
         foreach (EngineTensor expected in engine.Inputs) CheckInput(subject, expected, inputs[expected.Name]);
-        if (engine.Profiles.Count > 0) CheckProfiles(engine, subject, inputs);
+        if (engine.Profiles.Count > 0) CheckProfiles(engine, inputs);
     }
 
     private static void CheckInput(string subject, EngineTensor expected, Tensor given)
@@ -31,20 +31,46 @@ internal static class InputCheck
         {
             throw new TrtToolsException(ErrorCode.InputInvalid, subject, $"the input '{expected.Name}' was given as {given.DataType}", $"{expected}", $"Convert the data to {expected.DataType}");
         }
-        if (!expected.HasRank) return;
-        bool fits = given.Shape.Length == expected.Shape.Length;
-        for (int d = 0; fits && d < given.Shape.Length; d++) fits = expected.Shape[d] < 0 || expected.Shape[d] == given.Shape[d];
-        if (fits) return;
-        throw new TrtToolsException(ErrorCode.ShapeMismatch, subject, $"the input '{expected.Name}' has the shape [{string.Join(',', given.Shape)}]", $"{expected}", "Reshape or resize the data");
+        CheckShape(subject, expected, given.Shape);
     }
 
-    private static void CheckProfiles(Engine engine, string subject, IReadOnlyDictionary<string, Tensor> inputs)
+    /// <summary>Holds one input's shape against what the engine takes, and against its profiles.</summary>
+    public static void CheckShape(Engine engine, EngineTensor expected, ReadOnlySpan<long> shape)
+    {
+        CheckShape($"The engine '{engine.Name}'", expected, shape);
+        if (engine.Profiles.Count == 0) return;
+        bool ranged = false;
+        // By number: an enumerator would be an allocation, and this runs before every enqueue.
+        for (int i = 0; i < engine.Profiles.Count; i++)
+        {
+            EngineProfile profile = engine.Profiles[i];
+            if (!string.Equals(profile.Input, expected.Name, StringComparison.Ordinal)) continue;
+            if (Inside(shape, profile)) return;
+            ranged = true;
+        }
+        if (!ranged) return;
+        throw OutOfProfile(engine, $"'{expected.Name}' is [{string.Join(',', shape.ToArray())}]", engine.Profiles.Where(p => string.Equals(p.Input, expected.Name, StringComparison.Ordinal)));
+    }
+
+    private static void CheckShape(string subject, EngineTensor expected, ReadOnlySpan<long> shape)
+    {
+        if (!expected.HasRank) return;
+        bool fits = shape.Length == expected.Shape.Length;
+        for (int d = 0; fits && d < shape.Length; d++) fits = expected.Shape[d] < 0 ? shape[d] >= 0 : expected.Shape[d] == shape[d];
+        if (fits) return;
+        throw new TrtToolsException(ErrorCode.ShapeMismatch, subject, $"the input '{expected.Name}' has the shape [{string.Join(',', shape.ToArray())}]", $"{expected}", "Reshape or resize the data");
+    }
+
+    private static TrtToolsException OutOfProfile(Engine engine, string given, IEnumerable<EngineProfile> profiles) =>
+        new(ErrorCode.ShapeOutOfProfile, $"The engine '{engine.Name}'", $"no optimization profile takes these shapes: {given}",
+            string.Join("; ", profiles.Select(p => $"profile {p.Index}: '{p.Input}' from [{string.Join(',', p.Min)}] to [{string.Join(',', p.Max)}]")),
+            "Change the shape, or build the engine with a wider -OptimizationProfile");
+
+    private static void CheckProfiles(Engine engine, IReadOnlyDictionary<string, Tensor> inputs)
     {
         if (ProfileFor(engine, inputs.ToDictionary(p => p.Key, p => p.Value.Shape, StringComparer.Ordinal)) >= 0) return;
         IEnumerable<string> given = engine.Profiles.Select(p => p.Input).Distinct(StringComparer.Ordinal).Select(n => $"'{n}' is [{string.Join(',', inputs[n].Shape)}]");
-        IEnumerable<string> ranges = engine.Profiles.Select(p => $"profile {p.Index}: '{p.Input}' from [{string.Join(',', p.Min)}] to [{string.Join(',', p.Max)}]");
-        throw new TrtToolsException(ErrorCode.ShapeOutOfProfile, subject, $"no optimization profile takes these shapes: {string.Join(", ", given)}", string.Join("; ", ranges),
-            "Change the shape, or build the engine with a wider -OptimizationProfile");
+        throw OutOfProfile(engine, string.Join(", ", given), engine.Profiles);
     }
 
     /// <summary>The first profile that takes these shapes; -1 when none does.</summary>
@@ -57,7 +83,7 @@ internal static class InputCheck
         return -1;
     }
 
-    private static bool Inside(long[] shape, EngineProfile range)
+    private static bool Inside(ReadOnlySpan<long> shape, EngineProfile range)
     {
         if (shape.Length != range.Min.Length) return false;
         for (int d = 0; d < shape.Length; d++)

@@ -21,6 +21,9 @@ internal interface IHostRun : IDisposable
 
     /// <summary>The results of the last run, copied, in the order of the step's outputs.</summary>
     IReadOnlyList<TensorData> CopyResults();
+
+    /// <summary>What the device's own clock says of the last run, whose results were copied; null where the step runs on the host.</summary>
+    DeviceTimes? Times => null;
 }
 
 /// <summary>What a library needs to make a step ready.</summary>

@@ -31,6 +31,20 @@ internal sealed class SharedHostStep(Func<CancellationToken, IHostStep> create, 
         Leave();
     }
 
+    /// <summary>What <paramref name="make"/> makes of the step; from then on it holds what it needs of the step by itself.</summary>
+    public T Use<T>(Func<IHostStep, T> make, CancellationToken stop)
+    {
+        IHostStep step = Enter(stop);
+        try
+        {
+            return make(step);
+        }
+        finally
+        {
+            Leave();
+        }
+    }
+
     public void Close()
     {
         IHostStep? last = null;
@@ -70,6 +84,8 @@ internal sealed class SharedHostStep(Func<CancellationToken, IHostStep> create, 
         public void Execute(CancellationToken stop) => inner.Execute(stop);
 
         public IReadOnlyList<TensorData> CopyResults() => inner.CopyResults();
+
+        public DeviceTimes? Times => inner.Times;
 
         public void Dispose()
         {

@@ -1,0 +1,264 @@
+using TrtTools.Cuda;
+using TrtTools.Engines;
+using TrtTools.Execution;
+using TrtTools.Launch;
+using TrtTools.Tensors;
+using ExecutionContext = TrtTools.Execution.ExecutionContext;
+
+namespace TrtTools.Tests.Launch;
+
+public sealed class DeviceEngineTests
+{
+    private static NullDevice Device(long limit = long.MaxValue) => new() { Kernels = TestKernels.Bodies, MemoryLimit = limit };
+
+    private static Dictionary<string, Tensor> Inputs(int n, int seed = 0)
+    {
+        Random random = new(seed);
+        return new() { ["x"] = new Tensor("x", TensorData.From<float>([.. Enumerable.Range(0, 4 * n).Select(_ => (float)random.Next(1000))], n, 4)) };
+    }
+
+    private static void Check(Engine engine, Dictionary<string, Tensor> inputs)
+    {
+        using ExecutionContext context = engine.CreateContext();
+        Tensor y = Assert.IsType<Tensor>(context.Run(inputs)["y"]);
+        Assert.Equal(inputs["x"].Shape, y.Shape);
+        Assert.Equal(TestKernels.ChainResult((float[])inputs["x"].Data), (float[])y.Data);
+    }
+
+    [Fact]
+    public void A_plan_runs_with_any_shape_and_leaves_nothing_open()
+    {
+        NullDevice device = Device();
+        using (Engine engine = TestKernels.Chain().Engine(device))
+        {
+            foreach (int n in new[] { 3, 1, 300, 3, 0, 17 }) Check(engine, Inputs(n, n));
+            Assert.NotEqual(0, device.LiveResources);
+        }
+        Assert.Equal(0, device.LiveResources);
+        Assert.Equal(0, device.LiveBytes);
+    }
+
+    [Fact]
+    public void Launches_have_their_extents_evaluated()
+    {
+        NullDevice device = Device();
+        using Engine engine = TestKernels.Chain().Engine(device);
+        Check(engine, Inputs(100));
+        Assert.Equal(["add_row", "twice", "copy", "fill", "add"], device.Launches.Select(l => l.Name));
+        NullLaunch first = device.Launches[0];
+        Assert.Equal((4u, 1u, 128u), (first.Shape.GridX, first.Shape.GridY, first.Shape.BlockX));
+        Assert.Equal(400, first.Arguments[^1]);
+        Assert.Equal(1600L, device.Launches[2].Arguments[2]);
+    }
+
+    [Fact]
+    public void Nothing_is_launched_for_a_tensor_without_elements()
+    {
+        NullDevice device = Device();
+        using Engine engine = TestKernels.Chain().Engine(device);
+        Check(engine, Inputs(0));
+        Assert.Empty(device.Launches);
+    }
+
+    [Fact]
+    public void A_shape_that_comes_again_is_replayed_as_a_graph()
+    {
+        NullDevice device = Device();
+        using Engine engine = TestKernels.Chain().Engine(device);
+        for (int i = 0; i < 5; i++) Check(engine, Inputs(8, i));
+        Assert.Equal(1, device.Captures);
+        Check(engine, Inputs(9));
+        Assert.Equal(1, device.Captures);
+        Check(engine, Inputs(8, 7));
+        Assert.Equal(25 + 5 + 5, device.Launches.Count);
+    }
+
+    [Fact]
+    public void Where_capturing_fails_launches_go_on_one_by_one()
+    {
+        NullDevice device = new() { Kernels = TestKernels.Bodies, RefusesCapture = true };
+        using Engine engine = TestKernels.Chain().Engine(device);
+        for (int i = 0; i < 4; i++) Check(engine, Inputs(8, i));
+        Assert.Equal(0, device.Captures);
+        Assert.Equal(20, device.Launches.Count);
+    }
+
+    [Fact]
+    public void Buffers_share_memory_when_their_lives_do_not_meet()
+    {
+        NullDevice device = Device();
+        using Engine engine = TestKernels.Chain().Engine(device);
+        using DeviceContext context = engine.CreateDeviceContext(default);
+        context.SetInput(0, Inputs(64)["x"].Content);
+        context.Upload();
+        context.Execute(default);
+        // a dies when b is made, b when c is, and c lives beside zero: two at a time.
+        Assert.Equal(2 * 64 * 16, context.ArenaBytes);
+    }
+
+    [Fact]
+    public void A_launch_that_overlaps_its_predecessor_does_not_get_its_memory()
+    {
+        Assert.Equal(2 * 1024, Arena(overlapping: false));
+        Assert.Equal(3 * 1024, Arena(overlapping: true));
+
+        static long Arena(bool overlapping)
+        {
+            PlanBuilder plan = new();
+            uint x = plan.Input("x", "64", "4"), a = plan.Scratch("a", "64", "4"), b = plan.Scratch("b", "64", "4"), c = plan.Scratch("c", "64", "4"), y = plan.Output("y", "64", "4");
+            plan.Kernel("twice", [x], [a], "256");
+            plan.Kernel("twice", [a], [b], "256");
+            plan.Kernel("twice", [b], [c], "256", overlapping);
+            plan.Kernel("twice", [c], [y], "256");
+            using Engine engine = plan.Engine(Device());
+            using DeviceContext context = engine.CreateDeviceContext(default);
+            context.SetInput(0, Inputs(64)["x"].Content);
+            context.Upload();
+            context.Execute(default);
+            return context.ArenaBytes;
+        }
+    }
+
+    [Fact]
+    public void Only_a_kernel_after_a_kernel_is_launched_early()
+    {
+        NullDevice device = Device();
+        using Engine engine = TestKernels.Chain(programmatic: true).Engine(device);
+        Check(engine, Inputs(4));
+        Assert.Equal([("add_row", false), ("twice", true), ("add", false)], device.Launches.Where(l => l.Shape.BlockX > 0).Select(l => (l.Name, l.Shape.Programmatic)));
+    }
+
+    [Fact]
+    public void Memory_is_reserved_for_the_profiles_largest_shape()
+    {
+        NullDevice device = Device();
+        EngineProfile profile = new() { Index = 0, Input = "x", Min = [1, 4], Opt = [8, 4], Max = [100, 4] };
+        using Engine engine = TestKernels.Chain().Engine(device, [profile]);
+        Check(engine, Inputs(5));
+        int allocations = device.Allocations;
+        for (int n = 1; n <= 100; n++) Check(engine, Inputs(n, n));
+        Assert.Equal(allocations, device.Allocations);
+        TrtToolsException e = Assert.Throws<TrtToolsException>(() => Check(engine, Inputs(101)));
+        Assert.Equal(ErrorCode.ShapeOutOfProfile, e.Code);
+    }
+
+    [Fact]
+    public void Shapes_and_graphs_that_are_kept_are_bounded()
+    {
+        NullDevice device = Device();
+        EngineProfile profile = new() { Index = 0, Input = "x", Min = [1, 4], Opt = [8, 4], Max = [100, 4] };
+        using Engine engine = TestKernels.Chain().Engine(device, [profile]);
+        for (int n = 1; n <= 20; n++) for (int i = 0; i < 2; i++) Check(engine, Inputs(n, n));
+        int open = device.LiveResources;
+        for (int n = 21; n <= 100; n++) for (int i = 0; i < 2; i++) Check(engine, Inputs(n, n));
+        Assert.Equal(open, device.LiveResources);
+    }
+
+    [Fact]
+    public void Out_of_memory_says_needed_and_free_and_the_engine_lives_on()
+    {
+        NullDevice device = Device(limit: 1 << 16);
+        using Engine engine = TestKernels.Chain().Engine(device);
+        TrtToolsException e = Assert.Throws<TrtToolsException>(() => Check(engine, Inputs(100_000)));
+        Assert.Equal(ErrorCode.OutOfDeviceMemory, e.Code);
+        Assert.Contains("3,200,000 bytes", e.Message, StringComparison.Ordinal);
+        Check(engine, Inputs(10));
+    }
+
+    [Fact]
+    public void Memory_of_the_caller_is_used_and_a_steady_state_allocates_nothing()
+    {
+        NullDevice device = Device();
+        using Engine engine = TestKernels.Chain().Engine(device);
+        using ExecutionContext context = engine.CreateContext();
+        using IDeviceMemory x = device.Allocate(16 * 8), y = device.Allocate(16 * 8), other = device.Allocate(16 * 8);
+        Dictionary<string, Tensor> inputs = Inputs(8);
+        x.CopyFromHost(inputs["x"].Content.Bytes);
+        context.Bind("x", (nint)x.Address, x.ByteCount, 8, 4);
+        context.Bind("y", (nint)y.Address, y.ByteCount);
+        for (int i = 0; i < 3; i++) context.Enqueue();
+        context.Synchronize();
+        Assert.Equal(TestKernels.ChainResult((float[])inputs["x"].Data), Read(y));
+        Assert.Equal([8L, 4], context.GetOutputShape("y"));
+        Assert.Equal((nint)y.Address, context.GetOutputAddress("y"));
+        int allocations = device.Allocations;
+        context.Bind("y", (nint)other.Address, other.ByteCount);
+        for (int i = 0; i < 3; i++) context.Enqueue();
+        Assert.Equal(Read(y), Read(other));
+        Assert.Equal(2, device.Captures);
+        Assert.Equal(allocations, device.Allocations);
+
+        static unsafe float[] Read(IDeviceMemory memory) => new Span<float>((void*)memory.Address, (int)(memory.ByteCount / 4)).ToArray();
+    }
+
+    [Fact]
+    public void What_is_bound_wrongly_is_refused()
+    {
+        NullDevice device = Device();
+        using Engine engine = TestKernels.Chain().Engine(device);
+        using ExecutionContext context = engine.CreateContext();
+        using IDeviceMemory memory = device.Allocate(64);
+        Assert.Equal(ErrorCode.InputNotFound, Assert.Throws<TrtToolsException>(() => context.Enqueue()).Code);
+        Assert.Equal(ErrorCode.InputNotFound, Assert.Throws<TrtToolsException>(() => context.Bind("z", (nint)memory.Address, 64)).Code);
+        Assert.Equal(ErrorCode.InputInvalid, Assert.Throws<TrtToolsException>(() => context.Bind("x", (nint)memory.Address + 4, 64, 4, 4)).Code);
+        Assert.Equal(ErrorCode.ShapeMismatch, Assert.Throws<TrtToolsException>(() => context.Bind("x", (nint)memory.Address, 64, 4, 5)).Code);
+        context.Bind("x", (nint)memory.Address, 64, 8, 4);
+        TrtToolsException e = Assert.Throws<TrtToolsException>(() => context.Enqueue());
+        Assert.Contains("has 64 bytes. 128 bytes.", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Threads_and_contexts_share_one_engine()
+    {
+        NullDevice device = Device();
+        using (Engine engine = TestKernels.Chain().Engine(device))
+        {
+            Parallel.For(0, 64, new ParallelOptions { MaxDegreeOfParallelism = 8 }, i => Check(engine, Inputs(1 + (i % 7), i)));
+            ExecutionContext context = engine.CreateContext();
+            context.Run(Inputs(3));
+            engine.Dispose();
+            Assert.Equal(ErrorCode.ObjectNotLive, Assert.Throws<TrtToolsException>(() => context.Run(Inputs(3))).Code);
+        }
+        Assert.Equal(0, device.LiveResources);
+    }
+
+    [Fact]
+    public void An_engine_for_another_device_says_for_which_and_what_this_one_is()
+    {
+        using Engine engine = TestKernels.Chain().Engine(new NullDevice { Name = "NVIDIA A100", ComputeCapability = 80 });
+        TrtToolsException e = Assert.Throws<TrtToolsException>(() => Check(engine, Inputs(3)));
+        Assert.Equal(ErrorCode.EngineIncompatible, e.Code);
+        Assert.Contains("it was built for compute capability 9.0 (sm_90a), and this device is NVIDIA A100 (compute capability 8.0)", e.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("sm_90a", 90, true)]
+    [InlineData("sm_90a", 100, false)]
+    [InlineData("sm_80", 89, true)]
+    [InlineData("sm_89", 80, false)]
+    [InlineData("sm_90", 80, false)]
+    [InlineData("sm_100f", 103, true)]
+    [InlineData("ptx", 90, false)]
+    public void Architectures_run_on_devices_that_have_their_instructions(string architecture, int capability, bool expected) => Assert.Equal(expected, DeviceProgram.IsCompatible(architecture, capability));
+
+    [Fact]
+    public void Without_a_driver_the_error_is_CudaMissing()
+    {
+        Assert.SkipUnless(CudaDriver.Current.Problem is not null, "This machine has a CUDA device.");
+        (EngineHeader header, EngineContent content) = TestKernels.Chain().Build();
+        using Engine engine = new(header, content, null, 0);
+        Assert.Equal(ErrorCode.CudaMissing, Assert.Throws<TrtToolsException>(() => Check(engine, Inputs(3))).Code);
+    }
+
+    [Fact]
+    public void Measuring_reads_the_devices_own_clock()
+    {
+        NullDevice device = new() { Kernels = TestKernels.Bodies, TimeOf = l => l.Name == "add" ? 3 : 1 };
+        using Engine engine = TestKernels.Chain().Engine(device);
+        EngineBenchmark result = EngineMeasurement.Measure(engine, new MeasureOptions { WarmUp = 0, Duration = 0, Iteration = 5, Profile = true, InputData = Inputs(4) }, Report.None, default);
+        Assert.Equal(5, result.GpuComputeMedianMs);
+        Assert.Equal(0, result.HostToDeviceMedianMs);
+        Assert.Equal([1, 1, 0, 0, 3], result.Layers.Select(l => l.MedianMs!.Value));
+        Assert.Equal(60, result.Layers[^1].Percent!.Value);
+    }
+}
