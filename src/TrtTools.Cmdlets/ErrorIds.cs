@@ -8,12 +8,13 @@ internal static class ErrorIds
     public static ErrorCategory Category(ErrorCode code) => code switch
     {
         ErrorCode.ModelNotFound or ErrorCode.InputNotFound or ErrorCode.EngineNotFound or ErrorCode.DataNotFound
-            or ErrorCode.PassUnknown or ErrorCode.PatternUnknown => ErrorCategory.ObjectNotFound,
+            or ErrorCode.NodeNotFound or ErrorCode.TensorNotFound or ErrorCode.FunctionNotFound or ErrorCode.PassUnknown or ErrorCode.PatternUnknown => ErrorCategory.ObjectNotFound,
         ErrorCode.ModelMalformed or ErrorCode.ModelTooDeep or ErrorCode.ExternalDataInvalid or ErrorCode.CalibrationDataInvalid
             or ErrorCode.CalibrationCacheInvalid or ErrorCode.EngineIncompatible or ErrorCode.EngineCorrupt or ErrorCode.DataInvalid => ErrorCategory.InvalidData,
         ErrorCode.UnsupportedOperator or ErrorCode.DeviceUnsupported => ErrorCategory.NotImplemented,
         ErrorCode.ShapeUnknown or ErrorCode.ShapeMismatch or ErrorCode.InputInvalid or ErrorCode.OptionInvalid
             or ErrorCode.ShapeOutOfProfile or ErrorCode.OutputPathCollision or ErrorCode.OutputPathInvalid => ErrorCategory.InvalidArgument,
+        ErrorCode.ChangeRefused => ErrorCategory.InvalidOperation,
         ErrorCode.VerificationFailed or ErrorCode.EvaluationFailed => ErrorCategory.InvalidResult,
         ErrorCode.CudaMissing or ErrorCode.NativeLibraryMissing or ErrorCode.RuntimeMismatch => ErrorCategory.NotInstalled,
         ErrorCode.OutOfDeviceMemory => ErrorCategory.ResourceUnavailable,

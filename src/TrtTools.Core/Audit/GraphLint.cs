@@ -18,13 +18,29 @@ public static class GraphLint
             UsageLint.Check(body, log);
         }
         ModelLint.Check(copy, log);
-        ShapeResult shapes = ShapeInference.Infer(copy);
+        CheckInferred(copy, log);
+        return [.. findings.OrderByDescending(f => f.Severity)];
+    }
+
+    /// <summary>Infers the graph's types in place, and gives what a runtime would refuse. What is only odd is not looked for.</summary>
+    internal static IReadOnlyList<GraphFinding> InferAndFindErrors(OnnxGraph graph)
+    {
+        List<GraphFinding> findings = [];
+        LintLog log = new(findings, graph.Name, graph.Path);
+        foreach (LintBody body in LintBody.All(graph)) DeclarationLint.Check(body, log);
+        ModelLint.Check(graph, log);
+        CheckInferred(graph, log);
+        return [.. findings.Where(f => f.Severity == FindingSeverity.Error)];
+    }
+
+    private static void CheckInferred(OnnxGraph graph, LintLog log)
+    {
+        ShapeResult shapes = ShapeInference.Infer(graph);
         foreach (string contradiction in shapes.Contradictions) log.Contradiction(contradiction);
-        foreach (LintBody body in LintBody.All(copy))
+        foreach (LintBody body in LintBody.All(graph))
         {
             foreach (Node node in body.Graph.Nodes) new NodeLint(node, body, log).Check();
         }
-        return [.. findings.OrderByDescending(f => f.Severity)];
     }
 }
 

@@ -22,5 +22,15 @@ internal sealed class Function(string domain, string name, string overload, Grap
     /// <summary>Doc string, metadata, unknown fields; opaque outside Onnx.</summary>
     public object? Remainder { get; set; }
 
+    /// <summary>A deep copy that shares weights with this one.</summary>
+    public Function Copy()
+    {
+        Function twin = new(Domain, Name, Overload, GraphCopier.Copy(Body)) { Remainder = Remainder };
+        twin.RequiredAttributes.AddRange(RequiredAttributes);
+        twin.DefaultAttributes.AddRange(DefaultAttributes);
+        foreach ((string domain, long version) in Opset) twin.Opset[domain] = version;
+        return twin;
+    }
+
     public (string Domain, string Name, string Overload) Key => (Domain, Name, Overload);
 }

@@ -151,6 +151,36 @@ internal sealed class Graph
         if (value.Data is null) Forget(value);
     }
 
+    /// <summary>Makes an initializer or a node's output an input without content, keeping name, uses and place among the outputs. The node that computed
+    /// it stays, without this output.</summary>
+    public void MakeInput(Value value, TensorType type)
+    {
+        Disown(value);
+        value.Data = null;
+        value.Type = type;
+        value.Remainder = null;
+        if (value.IsGraphInput) return;
+        value.IsGraphInput = true;
+        _inputs.Add(value);
+    }
+
+    /// <summary>Makes an input or a node's output a constant, keeping name, uses and place among the outputs.</summary>
+    public void MakeConstant(Value value, TensorData data)
+    {
+        Disown(value);
+        if (value.IsGraphInput) _inputs.Remove(value);
+        value.IsGraphInput = false;
+        value.Remainder = null;
+        SetData(value, data);
+    }
+
+    private static void Disown(Value value)
+    {
+        if (value.Producer is { } producer) producer.OutputList[value.OutputIndex] = null;
+        value.Producer = null;
+        value.OutputIndex = 0;
+    }
+
     /// <summary>Takes many inputs that have content off the list at once.</summary>
     public void FixInputs(IReadOnlyCollection<Value> values)
     {

@@ -19,6 +19,9 @@ public sealed class GraphNode
 
     public string Name { get; }
 
+    /// <summary>Where the node stands: empty in the main graph, else the nodes around it and their attributes, such as "if1/then_branch".</summary>
+    public string Scope => ScopeOf(Node.Graph);
+
     public string OpType { get; }
 
     public string Domain { get; }
@@ -42,6 +45,17 @@ public sealed class GraphNode
 
     public override string ToString() => Node.ToString();
 
+    internal static string ScopeOf(Graph graph)
+    {
+        List<string> parts = [];
+        for (Graph at = graph; at.Owner is { } owner; at = owner.Graph)
+        {
+            Attribute? holder = owner.Attributes.FirstOrDefault(a => a.Graphs.Contains(at));
+            parts.Insert(0, $"{owner.DisplayName}/{holder?.Name}");
+        }
+        return string.Join('/', parts);
+    }
+
     private static object? ToPublic(Attribute attribute) => attribute.Content switch
     {
         float f => (double)f,
@@ -56,14 +70,22 @@ public sealed class GraphNode
     };
 }
 
-/// <summary>An input, output or initializer as users see it.</summary>
+/// <summary>A tensor of a graph as users see it: an input, an output, an initializer, or what one node gives to others.</summary>
 public sealed class GraphTensor
 {
+    private readonly Value _value;
+
     internal GraphTensor(Value value)
+        : this(value, value.Type)
     {
+    }
+
+    internal GraphTensor(Value value, TensorType? type)
+    {
+        _value = value;
         Name = value.Name;
-        DataType = value.Type?.DataType ?? DataType.Undefined;
-        SymbolicShape? shape = value.Type?.Shape;
+        DataType = type?.DataType ?? DataType.Undefined;
+        SymbolicShape? shape = type?.Shape;
         HasRank = shape is not null;
         Shape = shape is null ? [] : [.. shape.Dimensions.Select(d => d is { IsConstant: true } ? d.Value : -1)];
         SymbolicShape = shape is null ? [] : [.. shape.Dimensions.Select(d => d?.ToString() ?? "?")];
@@ -81,6 +103,23 @@ public sealed class GraphTensor
 
     /// <summary>Extents as text: a number, a symbol such as "batch", or "?".</summary>
     public string[] SymbolicShape { get; }
+
+    public bool IsInput => _value.IsGraphInput;
+
+    public bool IsOutput => _value.IsGraphOutput && _value.Graph.Outputs.Contains(_value);
+
+    public bool IsInitializer => _value.Data is not null;
+
+    /// <summary>The node that computes it; null for inputs and initializers.</summary>
+    public GraphNode? Producer => _value.Producer is { } producer ? new GraphNode(producer) : null;
+
+    /// <summary>The nodes that read it, those of subgraphs included.</summary>
+    public IReadOnlyList<GraphNode> GetConsumers() => [.. _value.Uses.Select(u => u.Node).Distinct().Select(n => new GraphNode(n))];
+
+    /// <summary>Where it is defined: empty in the main graph, else the nodes around it and their attributes.</summary>
+    public string Scope => GraphNode.ScopeOf(_value.Graph);
+
+    internal Value Value => _value;
 
     public override string ToString() => $"{Name}: {DataType}[{(HasRank ? string.Join(',', SymbolicShape) : "…")}]";
 }

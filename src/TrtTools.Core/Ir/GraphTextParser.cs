@@ -5,7 +5,7 @@ using TrtTools.Tensors;
 namespace TrtTools.Ir;
 
 /// <summary>Reads the grammar that <see cref="GraphText"/> describes.</summary>
-internal sealed class GraphTextParser
+internal sealed partial class GraphTextParser
 {
     private readonly string _text;
     private readonly List<GraphTextToken> _tokens;

@@ -95,10 +95,7 @@ public sealed class OnnxGraph : IDisposable
         };
         foreach (Function function in FunctionTable.Values)
         {
-            Function twin = new(function.Domain, function.Name, function.Overload, GraphCopier.Copy(function.Body)) { Remainder = function.Remainder };
-            twin.RequiredAttributes.AddRange(function.RequiredAttributes);
-            twin.DefaultAttributes.AddRange(function.DefaultAttributes);
-            foreach ((string domain, long version) in function.Opset) twin.Opset[domain] = version;
+            Function twin = function.Copy();
             copy.FunctionTable.Add(twin.Key, twin);
         }
         return copy;

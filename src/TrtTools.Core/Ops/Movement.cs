@@ -190,6 +190,8 @@ internal static class Movement
         }
         long[]? sizes = context.View.SplitSizes;
         DimExpr? total = shape?.Dimensions[axis];
+        // ONNX Runtime takes the attribute's word for it and ends the process where there are more outputs.
+        if (context.View.Opset >= 18 && context.View.HasAttribute("num_outputs") && context.View.SplitCount != count) context.Contradict($"{count} outputs, but num_outputs is {context.View.SplitCount}");
         if (sizes is not null && sizes.Length < count) context.Contradict($"{count} outputs, but sizes for {sizes.Length}");
         if (sizes is not null && total is { IsConstant: true } && sizes.Length == count && sizes.Sum() != total.Value)
         {

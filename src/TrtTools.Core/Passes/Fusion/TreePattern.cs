@@ -7,9 +7,15 @@ namespace TrtTools.Passes.Fusion;
 /// <summary>A shape of operators as text, matched from its last operator backwards:
 /// <c>Mul(Mul(x, 0.5), Add(Erf(Div(x, 1.41421) | Mul(x, 0.707107)), 1))</c>.
 /// A name stands for any value, the same value each time; a number for a constant of that content; <c>k#</c> for any constant of one element;
-/// <c>d:Sub(x, m)</c> names what matched; a|b tries a first. The two sides of Add and Mul may change places. Inputs that a node has beyond those written must be constants.</summary>
+/// <c>d:Sub(x, m)</c> names what matched; a|b tries a first; <c>com.microsoft::Gelu(x)</c> is of another domain.
+/// The inputs of Add, Mul and other operators that do not mind may stand in any order. Inputs that a node has beyond those written must be constants.</summary>
 internal sealed class TreePattern
 {
+    private const int MostPermuted = 6;
+
+    /// <summary>Operators whose inputs may change places.</summary>
+    private static readonly HashSet<string> s_commutative = new(StringComparer.Ordinal) { "Add", "Mul", "Max", "Min", "Sum", "Mean", "And", "Or", "Xor", "Equal", "BitwiseAnd", "BitwiseOr", "BitwiseXor" };
+
     private readonly Term _root;
 
     public TreePattern(string text)
@@ -29,58 +35,61 @@ internal sealed class TreePattern
     {
         if (last.Output() is not { } output) return null;
         TreeMatch match = new(last);
-        return Match(_root, output, last.Graph, match) ? match : null;
+        return Match(_root, output, last.Graph, match, static () => true) ? match : null;
     }
 
-    private static bool Match(Term term, Value value, Graph graph, TreeMatch match)
+    /// <summary>Matches a term and then what comes after it; when that fails, other ways to match the term are tried.</summary>
+    private static bool Match(Term term, Value value, Graph graph, TreeMatch match, Func<bool> next)
     {
+        TreeMatch.Mark mark = match.Save();
         switch (term)
         {
             case Choice choice:
                 foreach (Term option in choice.Options)
                 {
-                    TreeMatch.Mark mark = match.Save();
-                    if (Match(option, value, graph, match)) return true;
-                    match.Restore(mark);
+                    if (Match(option, value, graph, match, next)) return true;
                 }
                 return false;
-            case Named named:
-                return match.Bind(named.Name, value) && (named.Inner is null || Match(named.Inner, value, graph, match));
-            case AnyNumber any:
-                return PassContext.Constant(value) is { ElementCount: 1 } && match.Bind(any.Name, value);
-            case Number number:
-                return PassContext.Constant(value) is { ElementCount: 1 } data && (data.Type.IsFloatingPoint() || data.Type.IsInteger()) && Math.Abs(data.ToDouble()[0] - number.Content) <= 1e-3 * Math.Max(1e-3, Math.Abs(number.Content));
-            case Call call:
-                return value.Producer is { } node && node.Graph == graph && node.Is(call.OpType) && value.OutputIndex == 0 && MatchCall(call, node, graph, match);
+            case Named named when match.Bind(named.Name, value) && (named.Inner is null ? next() : Match(named.Inner, value, graph, match, next)):
+            case AnyNumber any when PassContext.Constant(value) is { ElementCount: 1 } && match.Bind(any.Name, value) && next():
+            case Number number when IsNumber(value, number.Content) && next():
+            case Call call when value.Producer is { } node && node.Graph == graph && IsCall(call, node) && value.OutputIndex == 0 && MatchCall(call, node, graph, match, next):
+                return true;
             default:
+                match.Restore(mark);
                 return false;
         }
     }
 
-    private static bool MatchCall(Call call, Node node, Graph graph, TreeMatch match)
+    private static bool IsCall(Call call, Node node) => string.Equals(node.OpType, call.OpType, StringComparison.Ordinal) && string.Equals(node.Domain, call.Domain, StringComparison.Ordinal);
+
+    private static bool IsNumber(Value value, double content) =>
+        PassContext.Constant(value) is { ElementCount: 1 } data && (data.Type.IsFloatingPoint() || data.Type.IsInteger()) && Math.Abs(data.ToDouble()[0] - content) <= 1e-3 * Math.Max(1e-3, Math.Abs(content));
+
+    private static bool MatchCall(Call call, Node node, Graph graph, TreeMatch match, Func<bool> next)
     {
         if (node.Inputs.Count < call.Inputs.Count || node.Subgraphs.Any()) return false;
         for (int i = call.Inputs.Count; i < node.Inputs.Count; i++)
         {
             if (node.Inputs[i] is { } extra && PassContext.Constant(extra) is null) return false;
         }
-        TreeMatch.Mark mark = match.Save();
-        if (MatchInputs(call, node, graph, match, swap: false)) return true;
-        match.Restore(mark);
-        if (call.OpType is not ("Add" or "Mul") || call.Inputs.Count != 2) return false;
-        if (MatchInputs(call, node, graph, match, swap: true)) return true;
-        match.Restore(mark);
-        return false;
+        match.Nodes.Add(node);
+        bool free = s_commutative.Contains(call.OpType) && call.Domain.Length == 0 && call.Inputs.Count <= MostPermuted && node.Inputs.Count == call.Inputs.Count;
+        return MatchInputs(call, node, graph, match, 0, 0, free, next);
     }
 
-    private static bool MatchInputs(Call call, Node node, Graph graph, TreeMatch match, bool swap)
+    /// <summary>Matches the pattern's inputs from <paramref name="index"/> on; where the order is free, each may be any of the node's that is not yet taken.</summary>
+    private static bool MatchInputs(Call call, Node node, Graph graph, TreeMatch match, int index, int taken, bool free, Func<bool> next)
     {
-        match.Nodes.Add(node);
-        for (int i = 0; i < call.Inputs.Count; i++)
+        if (index == call.Inputs.Count) return next();
+        for (int i = free ? 0 : index; i < (free ? call.Inputs.Count : index + 1); i++)
         {
-            if (node.Inputs[swap ? 1 - i : i] is not { } input || !Match(call.Inputs[i], input, graph, match)) return false;
+            if ((taken & (1 << i)) != 0 || node.Inputs[i] is not { } input) continue;
+            TreeMatch.Mark mark = match.Save();
+            if (Match(call.Inputs[index], input, graph, match, () => MatchInputs(call, node, graph, match, index + 1, taken | (1 << i), free, next))) return true;
+            match.Restore(mark);
         }
-        return true;
+        return false;
     }
 
     private static IEnumerable<string> Roots(Term term) => term switch
@@ -115,6 +124,16 @@ internal sealed class TreePattern
             at++;
             return new AnyNumber(word);
         }
+        string domain = "";
+        if (at + 1 < text.Length && text[at] == ':' && text[at + 1] == ':')
+        {
+            at += 2;
+            int name = at;
+            while (at < text.Length && (char.IsAsciiLetterOrDigit(text[at]) || text[at] == '_')) at++;
+            domain = word == "ai.onnx" ? "" : word;
+            word = text[name..at];
+            if (at >= text.Length || text[at] != '(') throw new FormatException($"'(' is missing after '{domain}::{word}'.");
+        }
         if (at < text.Length && text[at] == ':')
         {
             at++;
@@ -130,7 +149,7 @@ internal sealed class TreePattern
         while (at < text.Length && text[at] == ',');
         if (at >= text.Length || text[at] != ')') throw new FormatException($"A ')' is missing in '{text}'.");
         at++;
-        return new Call(word, inputs);
+        return new Call(domain, word, inputs);
     }
 
     private static void SkipSpace(string text, ref int at)
@@ -140,7 +159,7 @@ internal sealed class TreePattern
 
     private abstract record Term;
 
-    private sealed record Call(string OpType, IReadOnlyList<Term> Inputs) : Term;
+    private sealed record Call(string Domain, string OpType, IReadOnlyList<Term> Inputs) : Term;
 
     private sealed record Choice(IReadOnlyList<Term> Options) : Term;
 
@@ -155,6 +174,9 @@ internal sealed class TreePattern
 internal sealed class TreeMatch(Node last)
 {
     private readonly List<(string Name, Value Value)> _bound = [];
+
+    /// <summary>What names stand for, in the order met.</summary>
+    public IReadOnlyList<(string Name, Value Value)> Bound => _bound;
 
     public Node Last { get; } = last;
 

@@ -1,0 +1,80 @@
+using TrtTools.Ir;
+
+namespace TrtTools.Surgery;
+
+/// <summary>One change of a graph under way: a copy to work on, and what must hold before anybody gets it.</summary>
+internal sealed class GraphEdit
+{
+    private readonly OnnxGraph _source;
+    private readonly HashSet<Value> _touched = [];
+    private HashSet<string>? _nodeNames;
+
+    public GraphEdit(OnnxGraph source)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        _source = source;
+        Model = source.Copy();
+        Names = new NameFinder(Model);
+    }
+
+    public OnnxGraph Model { get; }
+
+    public Graph Body => Model.Body;
+
+    public NameFinder Names { get; }
+
+    /// <summary>The value's type may be another from now on, and so may those of what is computed from it.</summary>
+    public void Touch(Value? value)
+    {
+        if (value is not null) _touched.Add(value);
+    }
+
+    public void Touch(Node node)
+    {
+        foreach (Value? output in node.Outputs) Touch(output);
+    }
+
+    /// <summary>Types as inference finds them, for values that the file says nothing of. The model's own types stay.</summary>
+    public IReadOnlyDictionary<Value, TensorType> InferredTypes() => TypeKeeper.Infer(Model);
+
+    /// <summary>A name that no node has.</summary>
+    public string FreshNodeName(string wanted)
+    {
+        HashSet<string> taken = NodeNames();
+        string name = wanted;
+        for (int i = 2; !taken.Add(name); i++) name = $"{wanted}_{i}";
+        return name;
+    }
+
+    /// <summary>The name a user asks for; an error when a node has it.</summary>
+    public string NewNodeName(string wanted)
+    {
+        if (!NodeNames().Add(wanted))
+        {
+            throw new TrtToolsException(ErrorCode.ChangeRefused, $"Node '{wanted}'", "a node of this name is there already", "A name of its own for each node", "Give another -Name");
+        }
+        return wanted;
+    }
+
+    /// <summary>Refuses a tensor name that something visible from the body, or a body below it, has.</summary>
+    public void RequireFree(Graph body, string name)
+    {
+        if (name.Length == 0) throw new TrtToolsException(ErrorCode.OptionInvalid, "A tensor's name", "it is empty", "A name", "An empty name stands for an absent input only");
+        if (string.Equals(body.FreshName(name), name, StringComparison.Ordinal)) return;
+        throw new TrtToolsException(ErrorCode.ChangeRefused, $"Tensor '{name}'", "a tensor of this name is there already", "A name of its own for each tensor, those of subgraphs included", "Give another name");
+    }
+
+    /// <summary>The changed graph, when it is one that a runtime would take at least as well as the one before.</summary>
+    /// <exception cref="TrtToolsException">ChangeRefused.</exception>
+    public OnnxGraph Finish(string command, string parameters)
+    {
+        foreach (Graph body in Model.Body.WithSubgraphs.ToList()) NodeSorter.Sort(body, command);
+        EditCheck.Run(_source, Model, _touched, command);
+        return Model.WithHistory(command, parameters);
+    }
+
+    /// <summary>The changed graph, where a change cannot have broken anything.</summary>
+    public OnnxGraph FinishUnchecked(string command, string parameters) => Model.WithHistory(command, parameters);
+
+    private HashSet<string> NodeNames() => _nodeNames ??= new HashSet<string>(Model.Body.NodesWithSubgraphs.Select(n => n.Name), StringComparer.Ordinal);
+}
