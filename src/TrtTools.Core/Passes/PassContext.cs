@@ -52,8 +52,11 @@ internal sealed class PassContext(OnnxGraph model, Report report, CancellationTo
     /// <summary>Infers types and shapes of what was touched since the last call; returns the main graph's nodes that were visited.</summary>
     public IReadOnlyList<Node> InferShapes()
     {
-        IReadOnlyList<Node> visited = _shapes.Update(_touched.Skip(_shapesSeen));
+        List<Value> learned = [];
+        IReadOnlyList<Node> visited = _shapes.Update(_touched.Skip(_shapesSeen), learned);
         _shapesSeen = _touched.Count;
+        // Where a shape is known now, guards may hold that did not before.
+        foreach (Value value in learned) TouchAround(value);
         return visited;
     }
 

@@ -12,6 +12,9 @@ internal sealed class PassPipeline(IReadOnlyList<Pass> passes, PassVerifier? ver
     /// <summary>Rewrites that undo each other would run forever: this many looks per node and round are far more than any model needs.</summary>
     private const int MostLooksPerNode = 200;
 
+    /// <summary>Larger graphs are not looked through again at the end: what that would find is rare, and the time counts there.</summary>
+    private const int MostSwept = 20_000;
+
     private sealed class Progress
     {
         public int SeenEdits { get; set; } = -1;
@@ -45,6 +48,8 @@ internal sealed class PassPipeline(IReadOnlyList<Pass> passes, PassVerifier? ver
         Dictionary<Pass, Progress> progress = passes.ToDictionary(p => p, _ => new Progress());
         Start(context, progress);
         verifier?.Start(context);
+        // The first round sees everything anyway: where it finds nothing, there is nothing.
+        bool swept = true;
         for (int round = 0; round < MostRounds; round++)
         {
             bool changed = false;
@@ -72,7 +77,15 @@ internal sealed class PassPipeline(IReadOnlyList<Pass> passes, PassVerifier? ver
                 state.Changes += count;
                 changed = true;
             }
-            if (!changed) break;
+            if (changed)
+            {
+                swept = false;
+                continue;
+            }
+            if (swept || context.Model.Body.NodeCount > MostSwept) break;
+            // A guard may look further than an edit's neighbours: once more over everything, until that finds nothing either.
+            swept = true;
+            foreach (Node node in context.Model.Body.NodesWithSubgraphs.ToList()) context.Touch(node);
         }
         foreach (Pass pass in passes)
         {

@@ -11,7 +11,8 @@ internal sealed class ShapeTracker(OnnxGraph graph)
 
     /// <summary>Infers anew and sets the types of values. Returns the nodes of the main graph that were visited, in its order.</summary>
     /// <param name="changed">Nodes, of any body, that were added or edited since the last call.</param>
-    public IReadOnlyList<Node> Update(IEnumerable<Node> changed)
+    /// <param name="learned">Gets the values that have another type than before; not by the first call, which looks at all.</param>
+    public IReadOnlyList<Node> Update(IEnumerable<Node> changed, List<Value> learned)
     {
         // A call's types come from the function's body, which is shared: there all calls must be seen together.
         if (_walk is null || graph.FunctionTable.Count > 0)
@@ -26,7 +27,7 @@ internal sealed class ShapeTracker(OnnxGraph graph)
         {
             if (AncestorInBody(node) is { } ancestor) dirty.Add(ancestor);
         }
-        return _walk.Update(dirty, AncestorInBody);
+        return _walk.Update(dirty, AncestorInBody, learned);
     }
 
     /// <summary>A value's elements as the last update left them.</summary>

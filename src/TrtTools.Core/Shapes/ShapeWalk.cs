@@ -51,8 +51,8 @@ internal sealed class ShapeWalk
     }
 
     /// <summary>Visits the given nodes of the main graph again, and every node whose inputs' types or contents change by it; writes what was found to their
-    /// values. The graph has no functions. Returns the nodes visited, in the graph's order.</summary>
-    public IReadOnlyList<Node> Update(HashSet<Node> dirty, Func<Node, Node?> ancestor)
+    /// values. The graph has no functions. Returns the nodes visited, in the graph's order; values that have another type now come to <paramref name="changed"/>.</summary>
+    public IReadOnlyList<Node> Update(HashSet<Node> dirty, Func<Node, Node?> ancestor, List<Value> changed)
     {
         _visitsLeft = LeastVisits + ((long)VisitsPerNode * _graph.Body.NodeCount);
         Dictionary<Value, TensorType?> inputs = _graph.Body.Inputs.ToDictionary(i => i, i => _types.GetValueOrDefault(i));
@@ -73,10 +73,10 @@ internal sealed class ShapeWalk
             for (int i = 0; i < before.Length; i++)
             {
                 if (node.Outputs[i] is not { } output) continue;
-                Write(output);
+                Write(output, changed);
                 if (!Equals(before[i].Type, _types.GetValueOrDefault(output)) || !IsSame(before[i].Content, _contents.GetValueOrDefault(output))) MarkReaders(output, dirty, ancestor);
             }
-            foreach (Value value in node.Subgraphs.SelectMany(g => g.WithSubgraphs).SelectMany(g => g.Values)) Write(value);
+            foreach (Value value in node.Subgraphs.SelectMany(g => g.WithSubgraphs).SelectMany(g => g.Values)) Write(value, changed);
         }
         return visited;
     }
@@ -91,9 +91,11 @@ internal sealed class ShapeWalk
 
     private static bool IsSame(DimExpr?[]? a, DimExpr?[]? b) => ReferenceEquals(a, b) || (a is not null && b is not null && a.AsSpan().SequenceEqual(b, EqualityComparer<DimExpr?>.Default));
 
-    private void Write(Value value)
+    private void Write(Value value, List<Value> changed)
     {
-        if (_types.TryGetValue(value, out TensorType? type) && type.DataType != DataType.Undefined) value.Type = type;
+        if (!_types.TryGetValue(value, out TensorType? type) || type.DataType == DataType.Undefined || type.Equals(value.Type)) return;
+        value.Type = type;
+        changed.Add(value);
     }
 
     /// <summary>A value's elements, as far as the walk has them.</summary>

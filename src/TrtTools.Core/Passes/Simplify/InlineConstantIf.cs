@@ -15,43 +15,20 @@ internal sealed class InlineConstantIf : NodePass
     {
         if (PassContext.Constant(node.Input(0)) is not { Type: DataType.Bool, ElementCount: 1 } condition) return false;
         if (node.Attributes.Subgraph(condition.Bytes[0] != 0 ? "then_branch" : "else_branch") is not { } branch || branch.Outputs.Count != node.Outputs.Count) return false;
-        Graph graph = node.Graph;
         // The copy belongs to no graph, so that its names are free once the originals are gone.
         Graph taken = GraphCopier.Copy(branch);
         foreach (Value captured in node.Subgraphs.SelectMany(Captures.Of).Distinct().ToList()) context.Touch(captured.Producer);
         node.Attributes.Remove("then_branch");
         node.Attributes.Remove("else_branch");
         Dictionary<Value, Value> map = [];
-        foreach (Value initializer in taken.Initializers)
-        {
-            Value constant = graph.AddConstant(initializer.Name, initializer.Data!);
-            constant.Origin = initializer.Origin;
-            constant.Remainder = initializer.Remainder;
-            map[initializer] = constant;
-        }
-        foreach (Node inner in taken.Nodes)
-        {
-            Node moved = GraphCopier.CopyNode(inner, graph, map, node, graph.FreshName);
-            context.Touch(moved);
-            foreach (Node below in moved.Subgraphs.SelectMany(g => g.NodesWithSubgraphs)) context.Touch(below);
-        }
+        BodyMover.MoveInto(node, taken, map, context);
         IReadOnlyList<Value> results = taken.Outputs;
         for (int i = 0; i < node.Outputs.Count; i++)
         {
-            if (node.Outputs[i] is { } output) Carry(output, map.GetValueOrDefault(results[i], results[i]), context);
+            if (node.Outputs[i] is { } output) BodyMover.Carry(output, map.GetValueOrDefault(results[i], results[i]), context);
         }
         taken.Detach();
         if (node.IsAlive) context.Remove(node);
         return true;
-    }
-
-    private static void Carry(Value output, Value result, PassContext context)
-    {
-        foreach (Use use in output.UseList) context.Touch(use.Node);
-        // The If's own shape holds for both branches, so it may say less, but never more, than the branch's.
-        result.Type = Types.MoreSpecific(result.Type, output.Type is { } declared ? declared with { Shape = null } : null);
-        if (result.Data is null) result.Origin = PassContext.NamesOf(result).Join(PassContext.NamesOf(output));
-        output.Graph.ReplaceUses(output, result);
-        context.TouchAround(result);
     }
 }
