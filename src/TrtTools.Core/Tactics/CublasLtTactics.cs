@@ -40,8 +40,7 @@ internal sealed class CublasLtTactics(ILibraryAdapter? library) : ITacticSource
             yield return Offer.Rejected(Name, "its shapes are known only at run time");
             yield break;
         }
-        string question = $"{string.Join(' ', request.Extents)} {string.Join(' ', request.Settings.OrderBy(s => s.Key, StringComparer.Ordinal))} {request.WorkspaceBytes} {context.Thorough}";
-        if (!_answers.TryGetValue(question, out IReadOnlyList<LibraryCandidate>? found)) _answers.Add(question, found = library.Candidates(request, context.Thorough ? ThoroughCandidates : Candidates));
+        IReadOnlyList<LibraryCandidate> found = LibraryWorkspace.Ask(_answers, library, request, context.Thorough ? ThoroughCandidates : Candidates);
         if (found.Count == 0) yield return Offer.Rejected(Name, string.Create(CultureInfo.InvariantCulture, $"the library has no algorithm for this product in {context.WorkspaceLimit >> 20} MB of workspace"));
         foreach (LibraryCandidate candidate in found)
         {

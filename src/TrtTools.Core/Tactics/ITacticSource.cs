@@ -42,6 +42,9 @@ internal sealed record TacticContext
     /// <summary>The symbols' values that tactics are chosen for.</summary>
     public required IReadOnlyDictionary<string, long> Symbols { get; init; }
 
+    /// <summary>The largest value of each symbol, where a profile says so.</summary>
+    public IReadOnlyDictionary<string, long> Maximum { get; init; } = new Dictionary<string, long>();
+
     /// <summary>Also tactics that are rarely the fastest: OptimizationLevel 4 and 5.</summary>
     public bool Thorough { get; init; }
 

@@ -38,6 +38,14 @@ internal static class LibraryWorkspace
         return new LibraryRequest { Operation = call.Operation, Extents = extents, Settings = call.Settings, WorkspaceBytes = workspaceBytes };
     }
 
+    /// <summary>The library's candidates; equal questions are asked once.</summary>
+    public static IReadOnlyList<LibraryCandidate> Ask(Dictionary<string, IReadOnlyList<LibraryCandidate>> answers, ILibraryAdapter library, LibraryRequest request, int count)
+    {
+        string question = $"{request.Operation} {string.Join(' ', request.Extents)} {string.Join(' ', request.Settings.OrderBy(s => s.Key, StringComparer.Ordinal))} {request.WorkspaceBytes} {count}";
+        if (!answers.TryGetValue(question, out IReadOnlyList<LibraryCandidate>? found)) answers.Add(question, found = library.Candidates(request, count));
+        return found;
+    }
+
     /// <summary>Bytes that an address is a multiple of, whatever the shapes are.</summary>
     public static int Alignment(Storage storage, DimExpr offset)
     {

@@ -7,6 +7,7 @@ internal static class LibraryAdapters
     public static ILibraryAdapter Create(string library, string engine) => library switch
     {
         CublasLtAdapter.Library => new CublasLtAdapter(),
+        CudnnAdapter.Library => new CudnnAdapter(),
         _ => throw new TrtToolsException(ErrorCode.EngineIncompatible, engine, $"it calls the library '{library}', which this version does not know", "", "Use a version of TrtTools that knows it, or build the engine again with -NoLibrary"),
     };
 }
