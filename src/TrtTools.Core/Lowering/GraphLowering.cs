@@ -21,6 +21,8 @@ internal static class GraphLowering
             if (NodeDispatch.Lower(scope, node) is { } reason) left.Add($"{node.OpType} '{node.DisplayName}': {reason}");
         }
         foreach (Value output in simple.Body.Outputs) CopyOut(scope, output);
+        HostNodes.Merge(scope.Operations);
+        DeadOperations.Remove(scope);
         List<string> warnings = Warn(graph.Name, left, options, report);
         return ProgramAssembly.Assemble(scope, graph.Name, warnings);
     }

@@ -10,7 +10,8 @@ internal delegate string? LoweringRule(NodeLowering node);
 internal static class OperatorLowerings
 {
     private static readonly Dictionary<string, LoweringRule> s_byOperator = Collect(
-        MovementForm.Rules, ContractionForm.Rules);
+        PointwiseForm.Rules, MovementForm.Rules, ContractionForm.Rules, IntegerContractions.Rules, ReductionForm.Rules, WindowForm.Rules, GatherForm.Rules, NormalizationForm.Rules, FillForm.Rules, ResampleForm.Rules,
+        QuantizationForm.Rules);
 
     public static string? Lower(NodeLowering node)
     {

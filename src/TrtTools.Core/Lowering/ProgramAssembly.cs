@@ -1,3 +1,4 @@
+using TrtTools.Ir;
 using TrtTools.Tensors;
 
 namespace TrtTools.Lowering;
@@ -8,28 +9,37 @@ internal static class ProgramAssembly
     public static LoweredProgram Assemble(LoweringScope scope, string name, IReadOnlyList<string> warnings)
     {
         List<LoweredStep> steps = [];
+        List<LoweredValue> fromHost = [];
         foreach (Operation operation in scope.Operations)
         {
+            string stepName = $"{steps.Count:D3} {operation}";
+            if (operation.IsHost)
+            {
+                OnnxGraph graph = HostNodes.ToGraph(scope.Graph, operation);
+                steps.Add(new HostGraphStep(stepName, graph, [.. operation.HostInputs.Select(i => i.Lowered.View)], [.. operation.HostOutputs.Select(o => o.Lowered.View)]) { SourceNodes = operation.SourceNodes });
+                fromHost.AddRange(operation.HostOutputs.Select(o => o.Lowered));
+                continue;
+            }
             steps.Add(new RegionStep(new Region
             {
-                Name = $"{steps.Count:D3} {operation}", Kind = operation.Kind, Operators = operation.ToString(), Nests = operation.Nests, Facts = operation.Facts, SourceNodes = operation.SourceNodes,
+                Name = stepName, Kind = operation.Kind, Operators = operation.ToString(), Nests = operation.Nests, Facts = operation.Facts, SourceNodes = operation.SourceNodes,
             }));
         }
         return new LoweredProgram
         {
-            Name = name, Inputs = [.. scope.Inputs.Select(i => i.View)], Outputs = [.. scope.Outputs.Select(o => o.View)], Symbols = Symbols(scope), Steps = steps, Warnings = warnings,
+            Name = name, Inputs = [.. scope.Inputs.Select(i => i.View)], Outputs = [.. scope.Outputs.Select(o => o.View)], Symbols = Symbols([.. scope.Inputs, .. fromHost]), Steps = steps, Warnings = warnings,
         };
     }
 
-    private static List<SymbolSource> Symbols(LoweringScope scope)
+    private static List<SymbolSource> Symbols(IReadOnlyList<LoweredValue> sources)
     {
         List<SymbolSource> symbols = [];
         HashSet<string> known = new(StringComparer.Ordinal);
-        foreach (LoweredValue input in scope.Inputs)
+        foreach (LoweredValue source in sources)
         {
-            for (int axis = 0; axis < input.Rank; axis++)
+            for (int axis = 0; axis < source.Rank; axis++)
             {
-                if (input.Shape[axis].SymbolName is { } symbol && known.Add(symbol)) symbols.Add(new SymbolSource(symbol, input.Storage, axis));
+                if (source.Shape[axis].SymbolName is { } symbol && known.Add(symbol)) symbols.Add(new SymbolSource(symbol, source.Storage, axis));
             }
         }
         return symbols;

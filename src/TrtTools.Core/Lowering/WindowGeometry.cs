@@ -35,8 +35,8 @@ internal sealed record WindowGeometry(IReadOnlyList<DimExpr> Input, IReadOnlyLis
         return new WindowGeometry([.. input.Skip(2)], strides, begin, end, dilations);
     }
 
-    /// <summary>Input places of a window at an output place, and whether they lie in the input.</summary>
-    public (Expr[] Places, Expr Inside) Places(IReadOnlyList<Expr> output, IReadOnlyList<Expr> kernel)
+    /// <summary>Input places of a window at an output place, and whether they lie in the input: tested where there is padding, or <paramref name="always"/> where ranges do not say so.</summary>
+    public (Expr[] Places, Expr Inside) Places(IReadOnlyList<Expr> output, IReadOnlyList<Expr> kernel, bool always = false)
     {
         Expr[] places = new Expr[Input.Count];
         Expr inside = Ex.True;
@@ -44,8 +44,8 @@ internal sealed record WindowGeometry(IReadOnlyList<DimExpr> Input, IReadOnlyLis
         {
             places[i] = Ex.Add(Ex.Add(Ex.Mul(output[i], Ex.Int(Strides[i])), Ex.Mul(kernel[i], Ex.Int(Dilations[i]))), Ex.Int(-PadsBegin[i]));
             // A window that cannot leave the input needs no test; pads say so better than ranges that floors have rounded.
-            if (PadsBegin[i] > 0) inside = Ex.And(inside, Ex.GreaterOrEqual(places[i], Ex.Zero));
-            if (PadsEnd[i] > 0) inside = Ex.And(inside, Ex.Less(places[i], Ex.Extent(Input[i])));
+            if (always || PadsBegin[i] > 0) inside = Ex.And(inside, Ex.GreaterOrEqual(places[i], Ex.Zero));
+            if (always || PadsEnd[i] > 0) inside = Ex.And(inside, Ex.Less(places[i], Ex.Extent(Input[i])));
         }
         return (places, inside);
     }

@@ -8,22 +8,31 @@ internal static class ContractionForm
 {
     public static IReadOnlyDictionary<string, LoweringRule> Rules { get; } = new Dictionary<string, LoweringRule>(StringComparer.Ordinal)
     {
-        ["MatMul"] = MatMul, ["Gemm"] = Gemm, ["Conv"] = Conv,
+        ["MatMul"] = MatMul, ["Gemm"] = Gemm, ["Conv"] = Conv, ["ConvTranspose"] = ConvTranspose,
     };
 
     private static string? MatMul(NodeLowering node)
     {
-        LoweredValue a = node.Input(0), b = node.Input(1), y = node.Output();
+        Product(node, node.Input(0), node.Input(1), node.Output(), null, null, (sum, _) => sum);
+        return null;
+    }
+
+    /// <summary>A batched matrix product with its epilogue. Zero points, where given by row and column, are subtracted from the integers first.</summary>
+    public static Operation Product(NodeLowering node, LoweredValue a, LoweredValue b, LoweredValue y, Func<Expr[], Expr>? aZero, Func<Expr[], Expr>? bZero, Func<Expr, Expr[], Expr> epilogue)
+    {
         Axis k = new("k", a.Shape[^1]);
         int batch = y.Rank - (a.Rank > 1 ? 1 : 0) - (b.Rank > 1 ? 1 : 0);
         LoopNest nest = NodeLowering.Reduce(y, [k], Combiner.Sum, index =>
         {
             Expr row = a.Rank > 1 ? index[batch] : Ex.Zero, column = b.Rank > 1 ? index[^1] : Ex.Zero, inner = Ex.Of(k);
-            return Ex.Call("mul", NodeLowering.LoadAt(a, Operand(a, index, batch, row, inner, isLeft: true)), NodeLowering.LoadAt(b, Operand(b, index, batch, inner, column, isLeft: false)));
-        });
+            Expr left = NodeLowering.LoadAt(a, Operand(a, index, batch, row, inner, isLeft: true)), right = NodeLowering.LoadAt(b, Operand(b, index, batch, inner, column, isLeft: false));
+            if (aZero is not null) left = Ex.Call("sub", left, aZero(index));
+            if (bZero is not null) right = Ex.Call("sub", right, bZero(index));
+            return Ex.Call("mul", left, right);
+        }, epilogue);
         Operation operation = node.Emit(RegionKind.MatMul, nest);
         if (a.Rank > 1 && b.Rank > 1) operation.Facts = new MatMulFacts(a.View, b.View, 0);
-        return null;
+        return operation;
 
         Expr[] Operand(LoweredValue operand, Expr[] index, int batchRank, Expr first, Expr second, bool isLeft)
         {
@@ -79,6 +88,61 @@ internal static class ContractionForm
         if (x.Rank < 3 || w.Rank != x.Rank) return $"its input has rank {x.Rank}";
         if (WindowGeometry.Of(node.View, x.Shape, [.. w.Shape.Skip(2)], y.Shape) is not { } window) return "its padding depends on the run";
         Emit(node, x, w, y, window, node.View.Int("group", 1), null, null, (sum, index) => bias is null ? sum : Ex.Call("add", sum, NodeLowering.LoadAt(bias, index[1])));
+        return null;
+    }
+
+    /// <summary>Each output place gathers the input places whose window reaches it: place · stride − padding + kernel place · dilation.</summary>
+    private static string? ConvTranspose(NodeLowering node)
+    {
+        LoweredValue x = node.Input(0), w = node.Input(1), y = node.Output();
+        LoweredValue? bias = node.Optional(2);
+        if (x.Rank < 3) return $"its input has rank {x.Rank}";
+        int axes = x.Rank - 2;
+        long group = node.View.Int("group", 1);
+        long[] strides = new long[axes], dilations = new long[axes];
+        DimExpr[] pads = new DimExpr[axes];
+        string autoPad = node.View.String("auto_pad", "NOTSET");
+        bool givesShape = node.View.HasAttribute("output_shape");
+        for (int i = 0; i < axes; i++)
+        {
+            strides[i] = Windows.At(node.View.Ints("strides"), i, 1);
+            dilations[i] = Windows.At(node.View.Ints("dilations"), i, 1);
+            if (autoPad == "VALID") pads[i] = DimExpr.Zero;
+            else if (autoPad == "NOTSET" && !givesShape) pads[i] = Windows.At(node.View.Ints("pads"), i, 0);
+            else
+            {
+                // The padding that gives the wanted shape, half of it before.
+                DimExpr total = ((x.Shape[i + 2] - DimExpr.One) * strides[i]) + Windows.At(node.View.Ints("output_padding"), i, 0) + ((w.Shape[i + 2] - DimExpr.One) * dilations[i]) + DimExpr.One - y.Shape[i + 2];
+                if (!total.TryGetValue(out long padding)) return "its padding depends on the run";
+                padding = Math.Max(0, padding);
+                pads[i] = autoPad == "SAME_UPPER" ? padding / 2 : padding - (padding / 2);
+            }
+        }
+        DimExpr perGroup = DimExpr.FloorDiv(x.Shape[1], group);
+        Axis channel = new("c", perGroup);
+        Axis[] kernel = [.. Enumerable.Range(0, axes).Select(i => new Axis($"r{i}", w.Shape[i + 2]))];
+        node.Emit(RegionKind.Nests, NodeLowering.Reduce(y, [channel, .. kernel], Combiner.Sum,
+            index =>
+            {
+                Expr c = Ex.Of(channel), own = index[1];
+                if (group > 1)
+                {
+                    c = Ex.Add(Ex.Mul(Ex.FloorDiv(index[1], w.Shape[1]), Ex.Extent(perGroup)), c);
+                    own = Ex.Mod(index[1], w.Shape[1]);
+                }
+                Expr[] places = new Expr[axes];
+                Expr inside = Ex.True;
+                for (int i = 0; i < axes; i++)
+                {
+                    Expr reached = Ex.Sub(Ex.Add(index[i + 2], Ex.Extent(pads[i])), Ex.Mul(Ex.Of(kernel[i]), Ex.Int(dilations[i])));
+                    places[i] = Ex.FloorDiv(reached, strides[i]);
+                    if (strides[i] > 1) inside = Ex.And(inside, Ex.Equal(Ex.Mod(reached, strides[i]), Ex.Zero));
+                    inside = Ex.And(inside, Ex.And(Ex.GreaterOrEqual(reached, Ex.Zero), Ex.Less(places[i], Ex.Extent(x.Shape[i + 2]))));
+                }
+                Expr value = NodeLowering.LoadAt(x, [index[0], c, .. places]), weight = NodeLowering.LoadAt(w, [c, own, .. Ex.Of(kernel)]);
+                return Ex.Select(inside, Ex.Call("mul", value, weight), Ex.Constant(0, value.Type));
+            },
+            (sum, index) => bias is null ? sum : Ex.Call("add", sum, NodeLowering.LoadAt(bias, index[1]))));
         return null;
     }
 

@@ -126,12 +126,12 @@ internal sealed class NestCompiler
         Total = total;
         object start = _nest.Combine switch
         {
-            Combiner.Sum => value.Type == typeof(double) ? 0.0 : 0L,
-            Combiner.Product => value.Type == typeof(double) ? 1.0 : 1L,
-            Combiner.Maximum => value.Type == typeof(double) ? double.NegativeInfinity : value.Type == typeof(bool) ? false : long.MinValue,
-            Combiner.Minimum => value.Type == typeof(double) ? double.PositiveInfinity : value.Type == typeof(bool) ? true : long.MaxValue,
-            Combiner.And => value.Type == typeof(bool) ? true : -1L,
-            _ => value.Type == typeof(bool) ? false : 0L,
+            Combiner.Sum => value.Type == typeof(double) ? 0.0 : (object)0L,
+            Combiner.Product => value.Type == typeof(double) ? 1.0 : (object)1L,
+            Combiner.Maximum => value.Type == typeof(double) ? double.NegativeInfinity : value.Type == typeof(bool) ? false : (object)long.MinValue,
+            Combiner.Minimum => value.Type == typeof(double) ? double.PositiveInfinity : value.Type == typeof(bool) ? true : (object)long.MaxValue,
+            Combiner.And => value.Type == typeof(bool) ? true : (object)-1L,
+            _ => value.Type == typeof(bool) ? false : (object)0L,
         };
         return ([Expression.Assign(total, Expression.Constant(start))], Expression.Assign(total, ScalarEmitter.Combine(_nest.Combine, total, value)), Expression.Empty());
     }
