@@ -1,0 +1,65 @@
+using System.Globalization;
+using TrtTools.Lowering;
+using TrtTools.Tensors;
+
+namespace TrtTools.Kernels;
+
+/// <summary>Nests that reduce nothing: each thread computes neighbours in the target's memory, up to 16 bytes of them.</summary>
+internal static class MapKernel
+{
+    public static KernelLaunch Write(NestAnalysis analysis)
+    {
+        IReadOnlyList<LoopAxis> loops = analysis.Collapse(analysis.SpaceInMemoryOrder());
+        if (TransposeKernel.TryWrite(analysis, loops) is { } transposed) return transposed;
+        int lanes = Lanes(analysis, loops);
+        // Only a lone loop may end inside a vector: its last elements are computed one by one.
+        bool hasTail = lanes > 1 && !GeneratorOptions.IsDivisible(loops[^1].Extent, lanes);
+        DimExpr total = lanes == 1 ? LoopText.Count(loops) : LoopText.Count(loops.Take(loops.Count - 1)) * DimExpr.CeilDiv(loops[^1].Extent, lanes);
+        KernelText text = new(analysis.Options, [analysis.Nest.Target.Storage]);
+        int threads = LoopText.Threads(analysis.Options, total);
+        string type = LoopText.IndexType(text, total * lanes);
+        text.Line(Number($"const {type} p = ({type})blockIdx.x * {threads} + threadIdx.x;"));
+        text.Line($"if (p >= {text.Extent(total)}) return;");
+        string[] counters = LoopText.Decompose(text, loops, "p", type, lanes);
+        if (hasTail) text.Open(Number($"if ({counters[^1]} + {lanes} <= {text.Extent(loops[^1].Extent)})"));
+        WritePoint(text, analysis, loops, counters, lanes);
+        if (hasTail)
+        {
+            text.Else();
+            text.Open($"for ({type} j = {counters[^1]}; j < {text.Extent(loops[^1].Extent)}; j++)");
+            WritePoint(text, analysis, loops, [.. counters[..^1], "j"], 1);
+            text.Close();
+            text.Close();
+        }
+        return text.Finish(analysis.Nest.Name, "trt_map", [LoopText.Blocks(total, threads)], threads);
+    }
+
+    private static void WritePoint(KernelText text, NestAnalysis analysis, IReadOnlyList<LoopAxis> loops, string[] counters, int lanes)
+    {
+        ScalarWriter writer = new(text, analysis, lanes, lanes > 1 ? loops[^1] : null);
+        LoopText.Bind(writer, loops, counters);
+        writer.Scope(() => writer.Store(analysis.Nest.Result));
+    }
+
+    private static int Lanes(NestAnalysis analysis, IReadOnlyList<LoopAxis> loops)
+    {
+        if (loops.Count == 0) return 1;
+        LoopAxis inner = loops[^1];
+        long points = analysis.Options.Guess(LoopText.Count(loops));
+        int own = analysis.Nest.Target.Type.BitSize();
+        foreach (int lanes in (int[])[16, 8, 4, 2])
+        {
+            if (loops.Count > 1 && !GeneratorOptions.IsDivisible(inner.Extent, lanes)) continue;
+            if (inner.Extent.TryGetValue(out long extent) && extent < lanes) continue;
+            if (!ScalarWriter.IsVector(analysis.Target, inner, lanes, analysis)) continue;
+            int[] bits = [own, .. analysis.Loads.Select(analysis.Access).Where(a => ScalarWriter.IsVector(a, inner, lanes, analysis)).Select(a => a.View.Type.BitSize())];
+            if (lanes * bits.Min() > 128 || lanes * bits.Max() > 256) continue;
+            // Little work is spread over all multiprocessors first.
+            if (lanes * own > 32 && points / lanes < analysis.Options.Multiprocessors * 128L) continue;
+            return lanes;
+        }
+        return 1;
+    }
+
+    private static string Number(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}
