@@ -26,6 +26,7 @@
         'Measure-OnnxGraph'
         'New-CalibrationCache'
         'Optimize-OnnxGraph'
+        'Show-OnnxGraph'
         'Test-OnnxGraph'
         'Test-OperatorSupport'
     )

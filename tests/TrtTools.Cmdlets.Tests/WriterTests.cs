@@ -16,6 +16,7 @@ public sealed class WriterTests : IDisposable
     {
         { "Export-OnnxGraph -Path", ".onnx", "ExportOnnxGraphCommand" },
         { "Build-Engine -Device Cpu -OutputPath", ".engine", "BuildEngineCommand" },
+        { "Show-OnnxGraph -As Html -OutputPath", ".html", "ShowOnnxGraphCommand" },
     };
 
     public void Dispose() => _session.Dispose();
