@@ -68,18 +68,25 @@ internal sealed class BuildContext
 
     public void Warn(string message) => Report.Warning($"{Name}: {message}");
 
-    /// <summary>Decides where the engine runs: so far always the CPU.</summary>
+    /// <summary>The GPU that the engine is for; null: the CPU.</summary>
+    public CudaTarget? Target { get; private set; }
+
+    /// <summary>Decides where the engine runs.</summary>
     public void ChooseDevice()
     {
+        if (Options.Target is { } given && Options.Device != DeviceKind.Cpu)
+        {
+            Target = given;
+            return;
+        }
         string? problem = CudaDriver.Current.Problem;
         switch (Options.Device)
         {
             case DeviceKind.Cuda when problem is not null:
                 throw new TrtToolsException(ErrorCode.CudaMissing, "Device Cuda", problem, "An NVIDIA GPU with its driver", "Run Get-EngineDevice to see what was found, or build with -Device Cpu");
             case DeviceKind.Cuda:
-                throw new TrtToolsException(ErrorCode.DeviceUnsupported, "Device Cuda", "this version builds engines for the CPU only", "Cpu or Auto", "Build with -Device Cpu");
             case DeviceKind.Auto when problem is null:
-                WarnOnce("A CUDA device is there, but this version builds engines for the CPU only: the engine runs on the CPU. -Device Cpu asks for that and gives no warning.");
+                Target = CudaTarget.Of(Options.DeviceId);
                 break;
             case DeviceKind.Auto:
                 WarnOnce($"No CUDA device: {problem}. Engines are built for the CPU. -Device Cpu asks for that and gives no warning.");
@@ -101,6 +108,7 @@ internal sealed class BuildContext
             if (output.DataType == DataType.Undefined && Source.Body.Find(output.Name)?.Producer is null)
                 throw new TrtToolsException(ErrorCode.ModelMalformed, Name, $"nothing computes its output '{output.Name}'", "", "Run Test-OnnxGraph to see every fault of the model");
         }
+        if (Target is not null) return;
         if (Options.NoLibrary) Report.Verbose("NoLibrary does not apply to the CPU, which runs ONNX Runtime's kernels.");
         if (Options.TimingCachePath is not null) Report.Verbose("TimingCachePath does not apply to the CPU: no tactics are timed.");
         if (Options.TacticLockPath is not null) Report.Verbose("TacticLockPath does not apply to the CPU: no tactics are chosen.");
@@ -122,8 +130,10 @@ internal sealed class BuildContext
     private string CalibrationText => Options.CalibrationCache is { } cache ? $"scales from {cache}" : Options.CalibrationData is { } data ? $"calibrated on {data.Description}" : "calibrated on synthetic data";
 
     /// <summary>What would be built, for -WhatIf.</summary>
-    public IReadOnlyList<string> Describe() =>
-        [$"engine '{Name}' for the CPU, {(Quantization.Quantizer.HasQuantization(Source) ? "INT8 as the model says" : Options.Int8 || Options.Best ? $"INT8, {CalibrationText}" : "FP32")}", .. Profiles.Select(p => $"profile {p}")];
+    public IReadOnlyList<string> Describe() => Target is { } target
+        ? [$"engine '{Name}' for {target.Name} ({target.Architecture}), {(Quantization.Quantizer.HasQuantization(Source) ? "INT8 as the model says, the rest " : Options.Int8 || Options.Best && (Options.CalibrationCache is not null || Options.CalibrationData is not null) ? $"INT8, {CalibrationText}, the rest " : "")}{CudaPrecision.Of(Options).ToString().ToUpperInvariant()}",
+            Options.NoLibrary ? "no libraries: an engine that needs the driver alone" : "kernels of its own, cuBLASLt and cuDNN where they are faster", Options.OptimizationLevel == 0 ? "nothing is timed" : "tactics are timed on the device", .. Profiles.Select(p => $"profile {p}")]
+        : [$"engine '{Name}' for the CPU, {(Quantization.Quantizer.HasQuantization(Source) ? "INT8 as the model says" : Options.Int8 || Options.Best ? $"INT8, {CalibrationText}" : "FP32")}", .. Profiles.Select(p => $"profile {p}")];
 
     /// <summary>The name of the stage that runs now, for progress.</summary>
     public void Begin(string stage, double fraction)

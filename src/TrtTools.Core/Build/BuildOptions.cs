@@ -67,6 +67,9 @@ public sealed record BuildOptions
 
     /// <summary>Whatever would be a warning about precision or device is an error.</summary>
     public bool Strict { get; init; }
+
+    /// <summary>Builds for a GPU that need not be here: nothing is timed. For tests and for looking at plans.</summary>
+    internal CudaTarget? Target { get; init; }
 }
 
 /// <summary>The shapes that an input may take in one optimization profile, and the one to tune for.</summary>

@@ -32,10 +32,8 @@ internal static class EngineAssembler
         EngineTensor[] inputs = [.. graph.Inputs.Select(Describe)], outputs = [.. graph.Outputs.Select(Describe)];
         step.Inputs.Add(inputs.Select(i => i.Name));
         step.Outputs.Add(outputs.Select(o => o.Name));
-        Plan plan = new() { Revision = EngineReader.PlanRevision, Device = nameof(DeviceKind.Cpu), Precision = context.Precision.ToString(), Body = new Block() };
-        plan.Inputs.Add(inputs.Select(ToProto));
-        plan.Outputs.Add(outputs.Select(ToProto));
-        plan.Profiles.Add(context.Profiles.GroupBy(p => p.Index).Select(ToProto));
+        Plan plan = NewPlan(context, DeviceKind.Cpu, inputs, outputs);
+        plan.Body = new Block();
         plan.Blobs.Add(blobs.Table);
         plan.Body.Steps.Add(new Step { Host = step });
         byte[] planBytes = plan.ToByteArray();
@@ -48,17 +46,27 @@ internal static class EngineAssembler
         return Complete(context, header, content, clock);
     }
 
+    public static Plan NewPlan(BuildContext context, DeviceKind device, IEnumerable<EngineTensor> inputs, IEnumerable<EngineTensor> outputs)
+    {
+        Plan plan = new() { Revision = EngineReader.PlanRevision, Device = device.ToString(), Precision = context.Precision.ToString() };
+        plan.Inputs.Add(inputs.Select(ToProto));
+        plan.Outputs.Add(outputs.Select(ToProto));
+        plan.Profiles.Add(context.Profiles.GroupBy(p => p.Index).Select(ToProto));
+        return plan;
+    }
+
     /// <summary>An engine with the record as it stands now.</summary>
     public static Engine Complete(BuildContext context, EngineHeader header, EngineContent content, Stopwatch clock)
     {
         header = header with { Warnings = [.. context.Warnings.Distinct(StringComparer.Ordinal)], Provenance = Provenance(context), BuildSeconds = Math.Round(clock.Elapsed.TotalSeconds, 3) };
-        return new Engine(header, content, null, EngineWriter.FileLength(header, content));
+        long length = EngineWriter.FileLength(header, content);
+        return context.Target?.DeviceId is { } device ? new Engine(header, content, null, length) { OpenDevice = () => CudaContext.Open(device) } : new Engine(header, content, null, length);
     }
 
     private static EngineProvenance Provenance(BuildContext context) => new()
     {
         User = Environment.UserName, Host = Environment.MachineName, BuiltAt = DateTimeOffset.Now, TrtToolsVersion = typeof(EngineBuilder).Assembly.GetName().Version!.ToString(3),
-        OnnxRuntimeVersion = OrtEnvironment.Version, DotNetVersion = RuntimeInformation.FrameworkDescription, OperatingSystem = RuntimeInformation.OSDescription, DeviceName = HostProcessor.Name,
+        OnnxRuntimeVersion = OrtEnvironment.Version, DotNetVersion = RuntimeInformation.FrameworkDescription, OperatingSystem = RuntimeInformation.OSDescription, DeviceName = context.Target?.Name ?? HostProcessor.Name, CudaVersion = context.Target is null ? "" : CudaDriver.Current.Version,
         Model = context.Source.Name, ModelPath = context.Source.Path, ModelHash = context.SourceHash, ModelFileHash = context.SourceFileHash, CalibrationHash = context.CalibrationHash,
         Options = [.. BuildOptionText.Lines(context.Options)],
     };

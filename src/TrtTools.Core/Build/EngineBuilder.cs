@@ -20,6 +20,11 @@ public static class EngineBuilder
         BuildStages.Simplify(context);
         PrecisionStage.Apply(context);
         BuildStages.Canonicalize(context);
+        if (context.Target is not null)
+        {
+            (EngineHeader header, EngineContent content) = CudaBuild.Assemble(context);
+            return EngineAssembler.Complete(context, header, content, clock);
+        }
         Engine engine = EngineAssembler.Assemble(context, clock);
         if (context.FloatGraph is null || options.OptimizationLevel == 0) return engine;
         try

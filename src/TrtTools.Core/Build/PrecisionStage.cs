@@ -9,7 +9,7 @@ using TrtTools.Quantization;
 
 namespace TrtTools.Build;
 
-/// <summary>Decides what runs in which precision. The CPU runs FP32 and INT8.</summary>
+/// <summary>Decides what runs in which precision. The CPU runs FP32 and INT8; on a GPU the floats' precision is lowering's (<see cref="CudaPrecision"/>).</summary>
 internal static class PrecisionStage
 {
     /// <summary>Samples of made-up data; more would not make made-up scales better.</summary>
@@ -33,7 +33,7 @@ internal static class PrecisionStage
     {
         LayerPatterns patterns = new(context.Options.LayerPrecision);
         patterns.CheckAll(context.Source);
-        RefuseFloats(context);
+        if (context.Target is null) RefuseFloats(context);
         return patterns;
     }
 
@@ -41,6 +41,7 @@ internal static class PrecisionStage
     {
         BuildOptions options = context.Options;
         LayerPatterns patterns = Check(context);
+        if (context.Target is not null) context.Precision = CudaPrecision.Of(options);
         if (Quantizer.HasQuantization(context.Graph))
         {
             UseOwn(context);
@@ -85,7 +86,7 @@ internal static class PrecisionStage
         if (context.Options.CalibrationCache is { IsSynthetic: true }) context.Warn("the calibration cache was made from synthetic data: accuracy is not to be trusted.");
         context.Begin("quantizing", 0.5);
         int before = context.Warnings.Count;
-        QuantizeOptions quantize = new() { CpuEncoding = true, FloatLayer = name => patterns.Find(name) is { } precision && precision != EnginePrecision.Int8 };
+        QuantizeOptions quantize = new() { CpuEncoding = context.Target is null, FloatLayer = name => patterns.Find(name) is { } precision && precision != EnginePrecision.Int8 };
         OnnxGraph quantized = Quantizer.Quantize(context.Graph, cache, quantize, context.Report, context.Stop);
         if (context.Options.Strict && context.Warnings.Count > before)
         {
@@ -94,8 +95,8 @@ internal static class PrecisionStage
         if (!Quantizer.HasQuantization(quantized))
         {
             context.Warn(context.Warnings.Count > before
-                ? "no layer of it runs in INT8: those that could would lose too much. It runs in FP32. Calibrate on more samples, or with -Algorithm MinMax or Percentile."
-                : "no layer of it runs in INT8: only Conv, Gemm and MatMul with constant weights do. It runs in FP32.");
+                ? $"no layer of it runs in INT8: those that could would lose too much. It runs in {context.Precision.ToString().ToUpperInvariant()}. Calibrate on more samples, or with -Algorithm MinMax or Percentile."
+                : $"no layer of it runs in INT8: only Conv, Gemm and MatMul with constant weights do. It runs in {context.Precision.ToString().ToUpperInvariant()}.");
             return;
         }
         context.FloatGraph = context.Graph;

@@ -11,6 +11,8 @@ internal static class SampleShapes
     /// <summary>Extents of dynamic dimensions, in the order to try: images first, since most models with several such dimensions take them.</summary>
     private static readonly long[] Extents = [32, 64, .. SyntheticInputs.ExtentsToTry];
 
+    private const long TypicalExtent = 128;
+
     /// <summary>Shapes of the model's inputs, in the model's own layout.</summary>
     public static IEnumerable<IReadOnlyList<InputInfo>> Candidates(BuildContext context)
     {
@@ -25,6 +27,13 @@ internal static class SampleShapes
         {
             yield return [.. inputs.Select(i => new InputInfo(i.Name, i.DataType, known.GetValueOrDefault(i.Name) ?? Guess(i, inputs, extent)))];
         }
+    }
+
+    /// <summary>Shapes of the running graph's inputs to tune for: the first profile's optimum, else a batch of 1 and middling extents.</summary>
+    public static Dictionary<string, long[]> Typical(BuildContext context)
+    {
+        IReadOnlyList<EngineTensor> inputs = [.. context.Form!.Graph.Inputs.Select(EngineAssembler.Describe)];
+        return inputs.Where(i => i.HasRank).ToDictionary(i => i.Name, i => context.Profiles.FirstOrDefault(p => p.Index == 0 && string.Equals(p.Input, i.Name, StringComparison.Ordinal))?.Opt ?? Guess(i, inputs, TypicalExtent), StringComparer.Ordinal);
     }
 
     /// <summary>Shapes of an engine's dynamic inputs; null stands for the engine's own profiles and fixed shapes.</summary>

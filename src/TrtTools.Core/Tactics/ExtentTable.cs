@@ -3,7 +3,8 @@ using TrtTools.Tensors;
 namespace TrtTools.Tactics;
 
 /// <summary>A plan's extents: each text once, in the order of first use.</summary>
-internal sealed class ExtentTable
+/// <param name="simplify">What to put down instead of an extent; null: the extent.</param>
+internal sealed class ExtentTable(Func<DimExpr, DimExpr>? simplify = null)
 {
     private readonly Dictionary<string, uint> _known = new(StringComparer.Ordinal);
 
@@ -11,7 +12,7 @@ internal sealed class ExtentTable
 
     public uint Add(DimExpr extent)
     {
-        string text = extent.Text;
+        string text = (simplify?.Invoke(extent) ?? extent).Text;
         if (_known.TryGetValue(text, out uint index)) return index;
         index = (uint)Texts.Count;
         _known.Add(text, index);

@@ -26,24 +26,25 @@ internal sealed class PlanWriter
     private readonly LoweredProgram _program;
     private readonly IReadOnlyDictionary<KernelSource, CompiledSource> _kernels;
     private readonly BlobStore _blobs;
-    private readonly ExtentTable _extents = new();
+    private readonly ExtentTable _extents;
     private readonly Dictionary<Storage, uint> _buffers = [];
     private readonly Dictionary<Storage, IReadOnlyList<DimExpr>> _shapes = [];
     private readonly Dictionary<KernelSource, uint> _images = [];
     private readonly Plan _plan;
     private readonly List<Layer> _layers = [];
 
-    private PlanWriter(LoweredProgram program, IReadOnlyDictionary<KernelSource, CompiledSource> kernels, BlobStore blobs, Plan plan)
+    private PlanWriter(LoweredProgram program, IReadOnlyDictionary<KernelSource, CompiledSource> kernels, BlobStore blobs, Plan plan, Func<DimExpr, DimExpr>? simplify)
     {
-        (_program, _kernels, _blobs, _plan) = (program, kernels, blobs, plan);
+        (_program, _kernels, _blobs, _plan, _extents) = (program, kernels, blobs, plan, new ExtentTable(simplify));
     }
 
     /// <summary>Fills <paramref name="plan"/>'s tables and body, and <paramref name="blobs"/>. Gives the layers, one for each step.</summary>
     /// <param name="steps">For each of the program's region steps what runs it.</param>
     /// <param name="kernels">The machine code of every kernel of the tactics.</param>
-    public static IReadOnlyList<Layer> Write(LoweredProgram program, IReadOnlyDictionary<RegionStep, ChosenStep> steps, IReadOnlyDictionary<KernelSource, CompiledSource> kernels, BlobStore blobs, Plan plan)
+    /// <param name="simplify">What to put down instead of an extent; null: the extent itself.</param>
+    public static IReadOnlyList<Layer> Write(LoweredProgram program, IReadOnlyDictionary<RegionStep, ChosenStep> steps, IReadOnlyDictionary<KernelSource, CompiledSource> kernels, BlobStore blobs, Plan plan, Func<DimExpr, DimExpr>? simplify = null)
     {
-        PlanWriter writer = new(program, kernels, blobs, plan);
+        PlanWriter writer = new(program, kernels, blobs, plan, simplify);
         writer.WriteBindings();
         writer.WriteSteps(steps);
         plan.Extents.Add(writer._extents.Texts);

@@ -6,8 +6,8 @@ namespace TrtTools.Tactics;
 /// <summary>Times a tactic on the device, or says why it is not to be used.</summary>
 internal interface ITacticTimer
 {
-    /// <summary>A time for each of the tactics, all of one region, in their order.</summary>
-    IReadOnlyList<TacticTime> Measure(LoweredProgram program, RegionStep step, IReadOnlyList<Tactic> tactics, CancellationToken stop);
+    /// <summary>A time for each of the tactics, all of one region, in their order; null where the region cannot be timed, or time is up.</summary>
+    IReadOnlyList<TacticTime>? Measure(LoweredProgram program, RegionStep step, IReadOnlyList<Tactic> tactics, CancellationToken stop);
 }
 
 /// <summary>What was known of one candidate when its region's tactic was chosen.</summary>

@@ -30,7 +30,7 @@ public static class DeviceProbe
         return new EngineDevice
         {
             Name = name, Kind = "Cuda", DeviceId = ordinal, ComputeCapability = capability, MemoryBytes = bytes, DriverVersion = driver.Version, Libraries = libraries,
-            Notes = [$"{multiprocessors} multiprocessors", "this version builds engines for the CPU only"],
+            Notes = [$"{multiprocessors} multiprocessors"],
         };
     }
 }

@@ -1,0 +1,152 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Reflection;
+using System.Runtime.InteropServices;
+using Google.Protobuf;
+using TrtTools.Cuda;
+using TrtTools.Engines;
+using TrtTools.Engines.Proto;
+using TrtTools.Ir;
+using TrtTools.Kernels;
+using TrtTools.Lowering;
+using TrtTools.Tactics;
+using TrtTools.Tensors;
+
+namespace TrtTools.Build;
+
+/// <summary>The stages of a build for a GPU after the graph is in the form that runs: lower, choose tactics, compile kernels, write the plan.</summary>
+internal static class CudaBuild
+{
+    /// <summary>From this level on rarer candidates are timed too.</summary>
+    private const int ThoroughLevel = 4;
+
+    /// <summary>Header and content of the engine; layers are described, but whether they run only the device can tell.</summary>
+    public static (EngineHeader Header, EngineContent Content) Assemble(BuildContext context)
+    {
+        CudaTarget target = context.Target!;
+        OnnxGraph graph = context.Form!.Graph;
+        context.Begin("lowering", 0.3);
+        LoweredProgram program = GraphLowering.Lower(graph, Lowering(context), context.Report, context.Stop);
+        TacticContext tactics = Tactics(context, program);
+        context.Begin("choosing tactics", 0.4);
+        using TacticSources sources = TacticSources.Of(target, context.Options);
+        TacticLock? locked = context.Options.TacticLockPath is { } path ? TacticLock.Read(path) : null;
+        TimingCache times = TimingCache.Read(context.Options.TimingCachePath, context.Report);
+        TacticSelection selection = new(sources.All, tactics) { Lock = locked, Report = context.Report, Timer = Timer(context, tactics, sources, times) };
+        IReadOnlyDictionary<RegionStep, ChosenStep> steps;
+        try
+        {
+            steps = selection.Choose(program, context.Stop);
+        }
+        finally
+        {
+            // What was timed before the build was stopped need not be timed again.
+            times.Save();
+        }
+        context.Begin("compiling kernels", 0.7);
+        IReadOnlyDictionary<KernelSource, CompiledSource> kernels = Compile(context, steps.Values);
+        context.Begin("writing the plan", 0.9);
+        (EngineHeader, EngineContent) result = Write(context, program, steps, kernels, tactics);
+        locked?.Save();
+        return result;
+    }
+
+    /// <summary>Null where nothing is timed: without a device, or at level 0.</summary>
+    private static DeviceTimer? Timer(BuildContext context, TacticContext tactics, TacticSources sources, TimingCache times)
+    {
+        CudaTarget target = context.Target!;
+        if (target.DeviceId is not { } device || context.Options.OptimizationLevel == 0) return null;
+        KernelCompiler compiler = new(new KernelCache(KernelCache.DefaultFolder));
+        using CudaContext cuda = CudaContext.Open(device);
+        return new DeviceTimer(new DeviceTimerOptions
+        {
+            Context = tactics, Open = () => CudaContext.Open(device), Compile = (kernels, stop) => compiler.Compile(kernels, target.Architecture, 0, null, stop), Library = sources.Adapter, Cache = times,
+            Environment = string.Create(CultureInfo.InvariantCulture, $"{target.Name}/{target.Multiprocessors}/{target.Architecture}/driver {CudaDriver.Current.Version}/nvrtc {Nvrtc.Current.Version}/{typeof(CudaBuild).Assembly.GetName().Version!.ToString(3)}"),
+            L2Bytes = cuda.Properties.L2Bytes, TimeBudget = context.Options.TimeBudget,
+        });
+    }
+
+    private static LoweringOptions Lowering(BuildContext context)
+    {
+        Dictionary<string, Node> originals = context.Form!.Originals;
+        LayerPatterns patterns = new(context.Options.LayerPrecision);
+        return new LoweringOptions
+        {
+            FloatStorage = CudaPrecision.FloatStorage(context.Options), Strict = context.Options.Strict, MaxShapes = MaxShapes(context),
+            Precision = context.Options.LayerPrecision is { Count: > 0 }
+                ? nodes => nodes.SelectMany(n => Names(originals, n)).Select(patterns.Find).FirstOrDefault(p => p is not null) is { } precision ? CudaPrecision.Storage(precision) : null : null,
+        };
+    }
+
+    /// <summary>Names by which a user knows a numbered node.</summary>
+    private static IEnumerable<string> Names(Dictionary<string, Node> originals, string node) => originals.TryGetValue(node, out Node? original) ? original.SourceNodes.Append(original.DisplayName) : [];
+
+    private static Dictionary<string, long[]>? MaxShapes(BuildContext context) => context.Profiles.Count == 0 ? null
+        : context.Profiles.GroupBy(p => p.Input, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.Select(p => p.Max).Aggregate((a, b) => [.. a.Zip(b, Math.Max)]), StringComparer.Ordinal);
+
+    private static TacticContext Tactics(BuildContext context, LoweredProgram program)
+    {
+        Dictionary<string, long[]> typical = SampleShapes.Typical(context);
+        Dictionary<string, long> symbols = new(StringComparer.Ordinal), maximum = new(StringComparer.Ordinal);
+        Dictionary<string, long[]>? largest = MaxShapes(context);
+        foreach (SymbolSource source in program.Symbols)
+        {
+            if (typical.GetValueOrDefault(source.Storage.Name) is { } shape) symbols[source.Name] = shape[source.Axis];
+            if (largest?.GetValueOrDefault(source.Storage.Name) is { } most) maximum[source.Name] = most[source.Axis];
+        }
+        CudaTarget target = context.Target!;
+        return new TacticContext
+        {
+            Architecture = target.Architecture, Capability = target.Capability, Multiprocessors = target.Multiprocessors, Tf32 = CudaPrecision.Tf32(context.Options),
+            WorkspaceLimit = context.Options.WorkspaceLimit > 0 ? context.Options.WorkspaceLimit : TacticContext.DefaultWorkspaceLimit,
+            Symbols = symbols, Maximum = maximum, Thorough = context.Options.OptimizationLevel >= ThoroughLevel,
+        };
+    }
+
+    private static IReadOnlyDictionary<KernelSource, CompiledSource> Compile(BuildContext context, IEnumerable<ChosenStep> steps)
+    {
+        CudaTarget target = context.Target!;
+        List<KernelSource> sources = [.. steps.SelectMany(s => s.Tactic.Launches).OfType<KernelTacticLaunch>().Select(l => l.Launch.Source).Distinct()];
+        if (!target.Compiles) return sources.ToDictionary(s => s, s => new CompiledSource(s, target.Architecture, [], new KernelResources(0, 0, 0, 0, 0)));
+        IReadOnlyDictionary<KernelSource, CompiledSource> compiled = new KernelCompiler(new KernelCache(KernelCache.DefaultFolder)).Compile(sources, target.Architecture, 0, context.Report, context.Stop);
+        context.Report.Verbose(string.Create(CultureInfo.InvariantCulture, $"{context.Name}: {compiled.Count} kernels for {target.Architecture}, {compiled.Values.Count(c => c.FromCache)} of them compiled before."));
+        return compiled;
+    }
+
+    private static (EngineHeader, EngineContent) Write(BuildContext context, LoweredProgram program, IReadOnlyDictionary<RegionStep, ChosenStep> steps, IReadOnlyDictionary<KernelSource, CompiledSource> kernels, TacticContext tactics)
+    {
+        OnnxGraph graph = context.Form!.Graph;
+        CudaTarget target = context.Target!;
+        BlobStore blobs = new();
+        EngineTensor[] inputs = [.. graph.Inputs.Select(EngineAssembler.Describe)], outputs = [.. graph.Outputs.Select(EngineAssembler.Describe)];
+        Plan plan = EngineAssembler.NewPlan(context, DeviceKind.Cuda, inputs, outputs);
+        plan.ComputeCapability = target.CapabilityText;
+        IReadOnlyList<Layer> layers = PlanWriter.Write(program, steps, kernels, blobs, plan);
+        EngineContent content = new() { Plan = plan, PlanBytes = plan.ToByteArray(), Details = new Details(), Blobs = blobs.Content };
+        foreach (Layer layer in layers) content.Details.Layers.Add(WithModelNames(layer, context.Form!));
+        foreach ((string name, long[] shape) in SampleShapes.Typical(context).OrderBy(p => p.Key, StringComparer.Ordinal))
+        {
+            if (!inputs.Any(i => i.Name == name && i.Shape.Contains(-1))) continue;
+            SampleShape sample = new() { Name = name };
+            sample.Shape.Add(shape);
+            content.Details.SampleShapes.Add(sample);
+        }
+        EngineHeader header = new()
+        {
+            Name = context.Name, Id = content.Id, Device = plan.Device, ComputeCapability = plan.ComputeCapability, Precision = plan.Precision, Inputs = inputs, Outputs = outputs, Profiles = [.. context.Profiles],
+        };
+        return (header, content);
+    }
+
+    /// <summary>A layer is called like the last of the model's nodes that it stands for.</summary>
+    private static Layer WithModelNames(Layer layer, CanonicalForm form)
+    {
+        List<string> nodes = [.. layer.SourceNodes.SelectMany(n => form.Originals.TryGetValue(n, out Node? original) ? original.SourceNodes.Count > 0 ? original.SourceNodes : [original.DisplayName] : []).Distinct(StringComparer.Ordinal)];
+        string? last = layer.SourceNodes.Reverse().Select(n => form.Originals.GetValueOrDefault(n)).FirstOrDefault(n => n is not null)?.DisplayName;
+        Layer result = layer.Clone();
+        if (last is not null) result.Name = last;
+        result.SourceNodes.Clear();
+        result.SourceNodes.Add(nodes);
+        return result;
+    }
+}

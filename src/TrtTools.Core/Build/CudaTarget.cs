@@ -1,0 +1,48 @@
+using TrtTools.Cuda;
+using TrtTools.Kernels;
+
+namespace TrtTools.Build;
+
+/// <summary>The GPU that a build is for.</summary>
+internal sealed record CudaTarget
+{
+    public required string Name { get; init; }
+
+    /// <summary>90 for compute capability 9.0.</summary>
+    public required int Capability { get; init; }
+
+    public int Multiprocessors { get; init; } = 132;
+
+    /// <summary>Number of the device in this machine; null when it is not here.</summary>
+    public int? DeviceId { get; init; }
+
+    /// <summary>False leaves machine code out: plans of a machine that has no compiler, to be looked at, not run.</summary>
+    public bool Compiles { get; init; } = true;
+
+    /// <summary>Calls of cuBLASLt and cuDNN are offered although the libraries cannot be asked here.</summary>
+    public bool AssumesLibraries { get; init; }
+
+    /// <summary>The oldest generation that kernels are written for.</summary>
+    private const int OldestCapability = 80;
+
+    public string Architecture => KernelCompiler.Architecture(Capability);
+
+    public string CapabilityText => $"{Capability / 10}.{Capability % 10}";
+
+    /// <summary>A device of this machine.</summary>
+    public static CudaTarget Of(int deviceId)
+    {
+        CudaDriver driver = CudaDriver.Current;
+        if (deviceId < 0 || deviceId >= driver.DeviceCount)
+        {
+            throw new TrtToolsException(ErrorCode.OptionInvalid, "DeviceId", $"it is {deviceId}", driver.DeviceCount == 1 ? "0: there is one CUDA device" : $"0 to {driver.DeviceCount - 1}", "Get-EngineDevice lists them");
+        }
+        using CudaContext context = CudaContext.Open(deviceId);
+        CudaDeviceProperties properties = context.Properties;
+        if (properties.ComputeCapability < OldestCapability)
+        {
+            throw new TrtToolsException(ErrorCode.DeviceUnsupported, properties.Name, $"its compute capability is {properties.ComputeCapabilityText}", "8.0 or higher", "Build with -Device Cpu, or choose another device with -DeviceId");
+        }
+        return new CudaTarget { Name = properties.Name, Capability = properties.ComputeCapability, Multiprocessors = properties.Multiprocessors, DeviceId = deviceId };
+    }
+}

@@ -1,0 +1,66 @@
+using TrtTools.Cuda;
+using TrtTools.Kernels;
+using TrtTools.Launch;
+using TrtTools.Lowering;
+using TrtTools.Tactics;
+
+namespace TrtTools.Build;
+
+/// <summary>The sources of tactics of one build, in the order of preference, and what they ask.</summary>
+internal sealed class TacticSources : IDisposable
+{
+    private readonly List<IDisposable> _owned = [];
+    private readonly Dictionary<string, ILibraryAdapter> _adapters = new(StringComparer.Ordinal);
+
+    private TacticSources() { }
+
+    public List<ITacticSource> All { get; } = [];
+
+    public static TacticSources Of(CudaTarget target, BuildOptions options)
+    {
+        TacticSources sources = new();
+        try
+        {
+            if (!options.NoLibrary) sources.AddLibraries(target);
+            sources.All.Add(new GeneratedTactics(Generate));
+            return sources;
+        }
+        catch
+        {
+            sources.Dispose();
+            throw;
+        }
+    }
+
+    private static IReadOnlyList<KernelLaunch> Generate(Region region, TacticContext context) =>
+        NestGenerator.Generate(region, new GeneratorOptions { Typical = context.Symbols, Maximum = context.Maximum, Multiprocessors = context.Multiprocessors });
+
+    private void AddLibraries(CudaTarget target)
+    {
+        if (target.DeviceId is not { } device)
+        {
+            if (target.AssumesLibraries) All.AddRange([new CudnnTactics(null), new CublasLtTactics(null)]);
+            return;
+        }
+        CudaContext context = CudaContext.Open(device);
+        _owned.Add(context);
+        if (CudaLibraries.Find(CudaLibraries.Cudnn) is not null) All.Add(new CudnnTactics(Adapter(CudnnAdapter.Library, "the build")));
+        if (CudaLibraries.Find(CudaLibraries.CublasLt) is not null) All.Add(new CublasLtTactics(Adapter(CublasLtAdapter.Library, "the build")));
+    }
+
+    /// <summary>The build's own adapter of a library, made when first asked for.</summary>
+    public ILibraryAdapter Adapter(string library, string engine)
+    {
+        if (_adapters.TryGetValue(library, out ILibraryAdapter? known)) return known;
+        ILibraryAdapter made = LibraryAdapters.Create(library, engine);
+        _owned.Add(made);
+        _adapters.Add(library, made);
+        return made;
+    }
+
+    public void Dispose()
+    {
+        for (int i = _owned.Count - 1; i >= 0; i--) _owned[i].Dispose();
+        _owned.Clear();
+    }
+}

@@ -1,0 +1,137 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using TrtTools.Cuda;
+using TrtTools.Engines;
+using TrtTools.Engines.Proto;
+using TrtTools.Kernels;
+using TrtTools.Launch;
+using TrtTools.Lowering;
+using TrtTools.Tensors;
+
+namespace TrtTools.Tactics;
+
+/// <summary>What a device timer needs of the build.</summary>
+internal sealed record DeviceTimerOptions
+{
+    public required TacticContext Context { get; init; }
+
+    /// <summary>A handle of the device; the receiver disposes it.</summary>
+    public required Func<IDevice> Open { get; init; }
+
+    public required Func<IEnumerable<KernelSource>, CancellationToken, IReadOnlyDictionary<KernelSource, CompiledSource>> Compile { get; init; }
+
+    /// <summary>Adapters that live longer than a trial.</summary>
+    public Func<string, string, ILibraryAdapter> Library { get; init; } = LibraryAdapters.Create;
+
+    public required TimingCache Cache { get; init; }
+
+    /// <summary>Device, driver and compiler: whatever is the same for all entries of this build and may change a time.</summary>
+    public required string Environment { get; init; }
+
+    public long L2Bytes { get; init; } = 50L << 20;
+
+    /// <summary>Seconds after which nothing more is timed; null: no limit.</summary>
+    public double? TimeBudget { get; init; }
+}
+
+/// <summary>
+/// Times tactics through the runtime itself: each is a small plan whose launches are replayed as a graph, with weights that are not in the cache. Every tactic is held against the generated
+/// kernels on random data first.
+/// </summary>
+internal sealed class DeviceTimer(DeviceTimerOptions options) : ITacticTimer
+{
+    /// <summary>Measured runs of a candidate; each is many launches.</summary>
+    private const int Runs = 9;
+    private const int MostCopies = 48, FewestRounds = 8;
+
+    /// <summary>Runs of a candidate are made longer up to this, or shorter, by launching less often.</summary>
+    private const double RunMs = 2, SlowMs = 200;
+
+    private readonly Stopwatch _clock = Stopwatch.StartNew();
+
+    /// <summary>Candidates that were run on the device, for reports.</summary>
+    public int Timed { get; private set; }
+
+    public IReadOnlyList<TacticTime>? Measure(LoweredProgram program, RegionStep step, IReadOnlyList<Tactic> tactics, CancellationToken stop)
+    {
+        Region region = step.Region;
+        if (!TrialData.IsKnown(region, tactics, options.Context)) return null;
+        string[] keys = [.. tactics.Select(t => $"{options.Environment}/{TacticTrial.Signature(region, t, options.Context, options.Environment)}")];
+        TacticTime?[] times = [.. keys.Select(options.Cache.Find)];
+        if (times.All(t => t is not null)) return times!;
+        if (options.TimeBudget is { } budget && _clock.Elapsed.TotalSeconds > budget) return null;
+        IReadOnlyDictionary<KernelSource, CompiledSource> kernels = options.Compile(tactics.SelectMany(t => t.Launches).OfType<KernelTacticLaunch>().Select(l => l.Launch.Source), stop);
+        using TrialData data = new(options, region, tactics);
+        Tactic reference = tactics.FirstOrDefault(t => string.Equals(t.Name, GeneratedTactics.TacticName, StringComparison.Ordinal)) ?? tactics[^1];
+        IReadOnlyList<byte[]>? expected = null;
+        double best = double.MaxValue;
+        for (int i = 0; i < tactics.Count; i++)
+        {
+            stop.ThrowIfCancellationRequested();
+            if (times[i] is { } known)
+            {
+                if (known.IsUsable) best = Math.Min(best, known.MedianMs);
+                continue;
+            }
+            expected ??= data.Run(reference, kernels, stop);
+            times[i] = MeasureOne(region, tactics[i], reference, expected, data, kernels, best, stop);
+            if (times[i]!.IsUsable) best = Math.Min(best, times[i]!.MedianMs);
+            options.Cache.Add(keys[i], times[i]!);
+            Timed++;
+        }
+        return times!;
+    }
+
+    private TacticTime MeasureOne(Region region, Tactic tactic, Tactic reference, IReadOnlyList<byte[]> expected, TrialData data, IReadOnlyDictionary<KernelSource, CompiledSource> kernels, double best, CancellationToken stop)
+    {
+        try
+        {
+            if (!ReferenceEquals(tactic, reference))
+            {
+                IReadOnlyList<byte[]> actual = data.Run(tactic, kernels, stop);
+                if (TrialComparison.Problem(region, tactic, data.OutputsOf(tactic), data.OutputsOf(reference), actual, expected) is { } problem) return new TacticTime(0, 0, 0, problem);
+            }
+            return Time(tactic, data, kernels, best, stop);
+        }
+        catch (TrtToolsException e) when (e.Code is not ErrorCode.Cancelled)
+        {
+            // A launch that fails may take the context with it; then the next trial says so, and nothing is hidden.
+            return new TacticTime(0, 0, 0, e.Message);
+        }
+    }
+
+    private TacticTime Time(Tactic tactic, TrialData data, IReadOnlyDictionary<KernelSource, CompiledSource> kernels, double best, CancellationToken stop)
+    {
+        // One launch tells how long a run may be.
+        using (TrialRun first = data.Start(tactic, kernels, 1, stop))
+        {
+            first.Execute(stop);
+            double once = first.Execute(stop);
+            if (once > SlowMs || once > 20 * best && once > 1) return new TacticTime(once, once, once);
+        }
+        int copies = data.CopiesFor(tactic, options.L2Bytes, MostCopies), rounds = Math.Max(FewestRounds, copies);
+        using TrialRun run = data.Start(tactic, kernels, rounds, stop);
+        // The second run of a shape is captured, the third is the first replay.
+        for (int i = 0; i < 3; i++) run.Execute(stop);
+        double[] times = new double[Runs];
+        for (int i = 0; i < Runs; i++)
+        {
+            stop.ThrowIfCancellationRequested();
+            times[i] = run.Execute(stop) / rounds;
+            // Long runs are steady: fewer of them do.
+            if (i >= 2 && times[i] * rounds > 10 * RunMs) return Of(times.AsSpan(0, i + 1));
+        }
+        return Of(times);
+    }
+
+    /// <summary>The median with an interval of order statistics: the second and the second last of nine hold it in 96 of 100 cases.</summary>
+    private static TacticTime Of(ReadOnlySpan<double> times)
+    {
+        double[] sorted = times.ToArray();
+        Array.Sort(sorted);
+        int cut = sorted.Length >= 6 ? 1 : 0;
+        double Rounded(double value) => Math.Round(value, 7);
+        return new TacticTime(Rounded(sorted[sorted.Length / 2]), Rounded(sorted[cut]), Rounded(sorted[^(cut + 1)]));
+    }
+}

@@ -1,0 +1,131 @@
+using System.Runtime.InteropServices;
+using TrtTools.Cuda;
+using TrtTools.Kernels;
+using TrtTools.Launch;
+using TrtTools.Lowering;
+using TrtTools.Tensors;
+using static TrtTools.Tactics.Contractions;
+
+namespace TrtTools.Tactics;
+
+/// <summary>The timer on the Null device: kernels do what the test says and take the time it says.</summary>
+public sealed unsafe class DeviceTimerTests
+{
+    private static readonly TacticContext Context = new() { Architecture = "sm_90a", Capability = 90, Symbols = new Dictionary<string, long> { ["n"] = 4 } };
+
+    private readonly TimingCache _cache = new(null);
+    private readonly HashSet<string> _compiled = new(StringComparer.Ordinal);
+    private int _opened;
+
+    private static RegionStep Step() => new(MatMul(View("x", DataType.Float32, StorageKind.Scratch, [DimExpr.Symbol("n"), 8]), Weight(), View("y", DataType.Float32, StorageKind.Scratch, [DimExpr.Symbol("n"), 4])));
+
+    private static TensorView Weight()
+    {
+        Storage storage = new("w", StorageKind.Weight, DataType.Float32, 32) { Data = TensorData.FromBytes(DataType.Float32, [8, 4], MemoryMarshal.AsBytes<float>(Enumerable.Range(0, 32).Select(i => i * 0.01f).ToArray()).ToArray()) };
+        return TensorView.Dense(storage, [8, 4]);
+    }
+
+    private static Tactic Tactic(RegionStep step, string name)
+    {
+        LoopNest nest = step.Region.Nests[0];
+        return new Tactic
+        {
+            Name = name, Launches = [new KernelTacticLaunch(new KernelLaunch
+            {
+                Name = name, Source = TacticPrograms.Source(name), Grid = [nest.Space[0].Extent], Block = [32],
+                Arguments = [.. RegionViews.Reads(step.Region).Select(r => new PointerArgument(r.Storage, r.Offset, Access.Read)), new PointerArgument(nest.Target.Storage, 0, Access.Write), new ExtentArgument(nest.Space[0].Extent, Wide: false)],
+            })],
+        };
+    }
+
+    /// <summary>The product, plus something.</summary>
+    private static NullKernelBody Product(float error) => (_, arguments) =>
+    {
+        float* x = (float*)arguments.AddressAt(0), w = (float*)arguments.AddressAt(1), y = (float*)arguments.AddressAt(2);
+        int rows = arguments.Int32At(3);
+        for (int m = 0; m < rows; m++) for (int n = 0; n < 4; n++)
+        {
+            float sum = 0;
+            for (int k = 0; k < 8; k++) sum += x[(m * 8) + k] * w[(k * 4) + n];
+            y[(m * 4) + n] = sum + error;
+        }
+    };
+
+    private DeviceTimer Timer(Dictionary<string, NullKernelBody> kernels, Dictionary<string, double> milliseconds, string environment = "device", double? budget = null) => new(new DeviceTimerOptions
+    {
+        Context = Context, Cache = _cache, Environment = environment, TimeBudget = budget,
+        Open = () => { _opened++; return new NullDevice { Kernels = kernels, TimeOf = l => milliseconds[l.Name] }; },
+        Compile = (sources, _) =>
+        {
+            foreach (KernelSource source in sources) _compiled.Add(source.Function);
+            return sources.Distinct().ToDictionary(s => s, s => new CompiledSource(s, "sm_90a", [1], new KernelResources(0, 0, 0, 0, 0)));
+        },
+    });
+
+    [Fact]
+    public void Right_candidates_get_their_times_and_wrong_ones_the_reason()
+    {
+        RegionStep step = Step();
+        Dictionary<string, NullKernelBody> kernels = new() { ["generated"] = Product(0), ["quick"] = Product(0), ["wrong"] = Product(0.5f), ["lazy"] = (_, _) => { } };
+        Dictionary<string, double> times = new() { ["generated"] = 0.5, ["quick"] = 0.25, ["wrong"] = 0.01, ["lazy"] = 0.01 };
+        IReadOnlyList<TacticTime> measured = Timer(kernels, times).Measure(TacticPrograms.Scale(out _), step, [Tactic(step, "wrong"), Tactic(step, "quick"), Tactic(step, "lazy"), Tactic(step, "generated")], CancellationToken.None)!;
+        Assert.StartsWith("wrong on random data: element ", measured[0].Problem);
+        Assert.Equal(new TacticTime(0.25, 0.25, 0.25), measured[1]);
+        Assert.Contains("is NaN", measured[2].Problem);
+        Assert.Equal(0.5, measured[3].MedianMs);
+        Assert.Equal(4, _cache.Count);
+    }
+
+    [Fact]
+    public void Times_come_from_the_cache_and_a_foreign_entry_is_not_used()
+    {
+        RegionStep step = Step();
+        Dictionary<string, NullKernelBody> kernels = new() { ["generated"] = Product(0), ["quick"] = Product(0) };
+        Dictionary<string, double> times = new() { ["generated"] = 0.5, ["quick"] = 0.25 };
+        Tactic[] tactics = [Tactic(step, "quick"), Tactic(step, "generated")];
+        Timer(kernels, times).Measure(TacticPrograms.Scale(out _), step, tactics, CancellationToken.None);
+        int opened = _opened;
+        _compiled.Clear();
+        // Another region of the same form: other names, other weights.
+        RegionStep twin = Step();
+        DeviceTimer again = Timer(kernels, times);
+        Assert.Equal(0.25, again.Measure(TacticPrograms.Scale(out _), twin, [Tactic(twin, "quick"), Tactic(twin, "generated")], CancellationToken.None)![0].MedianMs);
+        Assert.Equal(0, again.Timed);
+        Assert.Equal(opened, _opened);
+        Assert.Empty(_compiled);
+        DeviceTimer elsewhere = Timer(kernels, times, "another device");
+        elsewhere.Measure(TacticPrograms.Scale(out _), twin, [Tactic(twin, "quick"), Tactic(twin, "generated")], CancellationToken.None);
+        Assert.Equal(2, elsewhere.Timed);
+        Assert.Equal(4, _cache.Count);
+    }
+
+    [Fact]
+    public void Another_kernel_text_is_another_entry()
+    {
+        RegionStep step = Step();
+        Tactic tactic = Tactic(step, "quick");
+        KernelLaunch launch = ((KernelTacticLaunch)tactic.Launches[0]).Launch;
+        string Key(KernelLaunch l) => TacticTrial.Signature(step.Region, tactic with { Launches = [new KernelTacticLaunch(l)] }, Context, "nvrtc");
+        Assert.Equal(Key(launch), Key(launch with { Name = "another name" }));
+        Assert.NotEqual(Key(launch), Key(launch with { Source = launch.Source with { Text = launch.Source.Text + " // other" } }));
+        Assert.NotEqual(Key(launch), Key(launch with { SharedBytes = 16 }));
+        Assert.NotEqual(Key(launch), TacticTrial.Signature(step.Region, tactic, Context with { Symbols = new Dictionary<string, long> { ["n"] = 5 } }, "nvrtc"));
+    }
+
+    [Fact]
+    public void A_region_whose_shape_only_the_run_knows_is_not_timed()
+    {
+        RegionStep step = Step();
+        DeviceTimer timer = new(new DeviceTimerOptions { Context = Context with { Symbols = new Dictionary<string, long>() }, Cache = _cache, Environment = "d", Open = () => throw new InvalidOperationException(), Compile = (_, _) => throw new InvalidOperationException() });
+        Assert.Null(timer.Measure(TacticPrograms.Scale(out _), step, [Tactic(step, "quick"), Tactic(step, "generated")], CancellationToken.None));
+    }
+
+    [Fact]
+    public void Cancelling_ends_it()
+    {
+        RegionStep step = Step();
+        using CancellationTokenSource source = new();
+        Dictionary<string, NullKernelBody> kernels = new() { ["generated"] = (s, a) => { Product(0)(s, a); source.Cancel(); }, ["quick"] = Product(0) };
+        Assert.ThrowsAny<OperationCanceledException>(() => Timer(kernels, new() { ["generated"] = 1, ["quick"] = 1 }).Measure(TacticPrograms.Scale(out _), step, [Tactic(step, "quick"), Tactic(step, "generated")], source.Token));
+    }
+}
