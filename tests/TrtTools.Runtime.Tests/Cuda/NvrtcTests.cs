@@ -9,14 +9,7 @@ public sealed class NvrtcTests
 
     private static readonly Dictionary<string, string> Headers = new() { ["scale.cuh"] = "__device__ float scale(float x) { return FACTOR * x; }", ["unused.cuh"] = "#error not to be read" };
 
-    private static Nvrtc Compiler
-    {
-        get
-        {
-            Assert.SkipUnless(Nvrtc.IsAvailable, $"NVRTC is not here; install {CudaLibraries.InstallHint(CudaLibraries.Nvrtc)}.");
-            return Nvrtc.Current;
-        }
-    }
+    private static Nvrtc Compiler => Gpu.Compiler;
 
     [Theory]
     [InlineData("sm_80")]
@@ -29,6 +22,15 @@ public sealed class NvrtcTests
         Assert.Contains("twice", Encoding.Latin1.GetString(compiled.Cubin!), StringComparison.Ordinal);
         Assert.InRange(Compiler.Version.Major, 12, 99);
         Assert.Contains(90, Compiler.Architectures);
+    }
+
+    [Theory]
+    [InlineData(80)]
+    [InlineData(90)]
+    public void The_texts_of_the_GPUs_tests_compile(int capability)
+    {
+        Assert.NotNull(Gpu.Compile(DriverTests.Text, capability));
+        Assert.NotNull(Gpu.Compile(Launch.TestKernels.Text, capability));
     }
 
     [Fact]

@@ -251,6 +251,14 @@ public sealed class DeviceEngineTests
     }
 
     [Fact]
+    public void A_step_of_the_host_stands_between_launches_and_binds_an_extent()
+    {
+        NullDevice device = Device();
+        using (Engine engine = HostStepPlans.Between().Engine(device)) HostStepPlans.CheckBetween(engine);
+        Assert.Equal(0, device.LiveResources);
+    }
+
+    [Fact]
     public void Measuring_reads_the_devices_own_clock()
     {
         NullDevice device = new() { Kernels = TestKernels.Bodies, TimeOf = l => l.Name == "add" ? 3 : 1 };

@@ -27,9 +27,10 @@ internal static unsafe class TestKernels
     };
 
     /// <summary>y = 2·(x + w) + 0, by way of a copy and a filled buffer; x is [n,4].</summary>
-    public static PlanBuilder Chain(bool programmatic = false)
+    public static PlanBuilder Chain(bool programmatic = false, Func<PlanBuilder, PlanBuilder>? prepare = null)
     {
         PlanBuilder plan = new();
+        plan = prepare?.Invoke(plan) ?? plan;
         uint x = plan.Input("x", "n", "4"), w = plan.Weight("w", 1, 2, 3, 4);
         plan.Symbol("n", x, 0);
         uint a = plan.Scratch("a", "n", "4"), b = plan.Scratch("b", "n", "4"), c = plan.Scratch("c", "n", "4"), zero = plan.Scratch("zero", "n", "4"), y = plan.Output("y", "n", "4");
