@@ -44,7 +44,7 @@ internal sealed class PlanReader(Plan plan, IReadOnlyList<TensorData> blobs, str
         CheckUses();
         return new PlanTables
         {
-            Extents = _extents, ExtentEpochs = _extentEpochs, Steps = _steps, EpochCount = _symbolsOfEpoch.Count, SymbolsOfEpoch = _symbolsOfEpoch, Buffers = _uses, Inputs = inputs, Outputs = outputs,
+            Extents = _extents, ExtentEpochs = _extentEpochs, Steps = [.. _steps], EpochCount = _symbolsOfEpoch.Count, SymbolsOfEpoch = [.. _symbolsOfEpoch.Select(s => s.ToArray())], Buffers = _uses, Inputs = inputs, Outputs = outputs,
         };
     }
 

@@ -17,12 +17,12 @@ internal sealed class PlanTables
     /// <summary>The first epoch that knows each extent.</summary>
     public required int[] ExtentEpochs { get; init; }
 
-    public required IReadOnlyList<PlanStep> Steps { get; init; }
+    public required PlanStep[] Steps { get; init; }
 
     public required int EpochCount { get; init; }
 
     /// <summary>Symbols by the epoch that binds them, each epoch's in the order of the plan.</summary>
-    public required IReadOnlyList<IReadOnlyList<Symbol>> SymbolsOfEpoch { get; init; }
+    public required Symbol[][] SymbolsOfEpoch { get; init; }
 
     public required BufferUse[] Buffers { get; init; }
 
@@ -36,8 +36,20 @@ internal sealed class PlanTables
 }
 
 /// <summary>A step with where it stands: its epoch and the time of its first launch.</summary>
-/// <param name="EpochAfter">The epoch after it: one more where it is a host step that binds symbols.</param>
-internal sealed record PlanStep(DeviceSegment? Device, HostStep? Host, int Epoch, int EpochAfter, int FirstTime);
+/// <remarks>A class, not a record: steps are keys, and two of them are never the same.</remarks>
+internal sealed class PlanStep(DeviceSegment? device, HostStep? host, int epoch, int epochAfter, int firstTime)
+{
+    public DeviceSegment? Device { get; } = device;
+
+    public HostStep? Host { get; } = host;
+
+    public int Epoch { get; } = epoch;
+
+    /// <summary>The epoch after it: one more where it is a host step that binds symbols.</summary>
+    public int EpochAfter { get; } = epochAfter;
+
+    public int FirstTime { get; } = firstTime;
+}
 
 /// <summary>When and by whom a buffer is used.</summary>
 internal struct BufferUse

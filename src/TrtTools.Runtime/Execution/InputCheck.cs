@@ -31,13 +31,13 @@ internal static class InputCheck
         {
             throw new TrtToolsException(ErrorCode.InputInvalid, subject, $"the input '{expected.Name}' was given as {given.DataType}", $"{expected}", $"Convert the data to {expected.DataType}");
         }
-        CheckShape(subject, expected, given.Shape);
+        if (!Fits(expected, given.Shape)) throw WrongShape(subject, expected, given.Shape);
     }
 
     /// <summary>Holds one input's shape against what the engine takes, and against its profiles.</summary>
     public static void CheckShape(Engine engine, EngineTensor expected, ReadOnlySpan<long> shape)
     {
-        CheckShape($"The engine '{engine.Name}'", expected, shape);
+        if (!Fits(expected, shape)) throw WrongShape($"The engine '{engine.Name}'", expected, shape);
         if (engine.Profiles.Count == 0) return;
         bool ranged = false;
         // By number: an enumerator would be an allocation, and this runs before every enqueue.
@@ -49,17 +49,22 @@ internal static class InputCheck
             ranged = true;
         }
         if (!ranged) return;
-        throw OutOfProfile(engine, $"'{expected.Name}' is [{string.Join(',', shape.ToArray())}]", engine.Profiles.Where(p => string.Equals(p.Input, expected.Name, StringComparison.Ordinal)));
+        throw OutOfProfile(engine, $"'{expected.Name}' is [{string.Join(',', shape.ToArray())}]", ProfilesOf(engine, expected.Name));
     }
 
-    private static void CheckShape(string subject, EngineTensor expected, ReadOnlySpan<long> shape)
+    private static bool Fits(EngineTensor expected, ReadOnlySpan<long> shape)
     {
-        if (!expected.HasRank) return;
+        if (!expected.HasRank) return true;
         bool fits = shape.Length == expected.Shape.Length;
         for (int d = 0; fits && d < shape.Length; d++) fits = expected.Shape[d] < 0 ? shape[d] >= 0 : expected.Shape[d] == shape[d];
-        if (fits) return;
-        throw new TrtToolsException(ErrorCode.ShapeMismatch, subject, $"the input '{expected.Name}' has the shape [{string.Join(',', shape.ToArray())}]", $"{expected}", "Reshape or resize the data");
+        return fits;
     }
+
+    private static TrtToolsException WrongShape(string subject, EngineTensor expected, ReadOnlySpan<long> shape) =>
+        new(ErrorCode.ShapeMismatch, subject, $"the input '{expected.Name}' has the shape [{string.Join(',', shape.ToArray())}]", $"{expected}", "Reshape or resize the data");
+
+    // By itself: what the lambda captures is an allocation for whoever holds it.
+    private static IEnumerable<EngineProfile> ProfilesOf(Engine engine, string input) => engine.Profiles.Where(p => string.Equals(p.Input, input, StringComparison.Ordinal));
 
     private static TrtToolsException OutOfProfile(Engine engine, string given, IEnumerable<EngineProfile> profiles) =>
         new(ErrorCode.ShapeOutOfProfile, $"The engine '{engine.Name}'", $"no optimization profile takes these shapes: {given}",

@@ -149,10 +149,7 @@ internal sealed class DeviceContext : IDisposable
         {
             output.Host = _hostValues[output.Buffer];
             if (output.Host is not null) continue;
-            Buffer buffer = _program.BufferAt(output.Buffer);
-            long bytes = ((DataType)buffer.DataType).ByteCount(TensorData.CountElements(LastPlan.ShapeOf(output.Buffer))), room = LastPlan.ByteCountOf(output.Buffer);
-            if (bytes > room) throw new TrtToolsException(ErrorCode.EngineCorrupt, $"The engine '{_program.Name}'", $"the output '{output.Name}' takes {bytes:N0} bytes, and has room for {room:N0}", "", "Build the engine again");
-            _transfer.QueueToHost(output, _addresses[output.Buffer], bytes);
+            _transfer.QueueToHost(output, _addresses[output.Buffer], LastPlan.DenseBytes(output.Buffer));
         }
         if (IsTimed) _stream.Record(_marks[3]);
         Synchronize();
@@ -314,6 +311,7 @@ internal sealed class DeviceContext : IDisposable
         {
             run.Execute(stop);
             IReadOnlyList<TensorData> results = run.CopyResults();
+            if (results.Count != host.OutputBuffers.Count) throw new TrtToolsException(ErrorCode.EngineCorrupt, $"The engine '{_program.Name}'", $"a host step gave {results.Count} values", $"{host.OutputBuffers.Count}", "Build the engine again");
             for (int i = 0; i < host.OutputBuffers.Count; i++) _hostValues[host.OutputBuffers[i]] = results[i];
         }
         if (step.EpochAfter != step.Epoch)
@@ -340,10 +338,11 @@ internal sealed class DeviceContext : IDisposable
         Buffer buffer = _program.BufferAt(b);
         DataType type = (DataType)buffer.DataType;
         long[] shape = plan.ShapeOf(b);
-        if (buffer.Kind == BufferKind.Weight) return TensorData.FromBytes(type, shape, _program.Blobs[(int)buffer.Index].Slice(0, checked((int)type.ByteCount(TensorData.CountElements(shape)))).ToArray());
-        TensorData value = _transfer.ToHost(b, type, shape, _addresses[b]);
-        // A later launch may write to the buffer again, so only constants are remembered.
-        return value;
+        long bytes = plan.DenseBytes(b);
+        if (bytes > 0 && buffer.Kind != BufferKind.Weight && _addresses[b] == 0) throw new TrtToolsException(ErrorCode.EngineCorrupt, $"The engine '{_program.Name}'", $"a host step reads '{buffer.Name}', which lies nowhere", "", "Build the engine again");
+        if (buffer.Kind == BufferKind.Weight) return TensorData.FromBytes(type, shape, _program.Blobs[(int)buffer.Index].Slice(0, checked((int)bytes)).ToArray());
+        // Not remembered: a later launch may write to the buffer again.
+        return _transfer.ToHost(b, type, shape, bytes, _addresses[b]);
     }
 
     private void BindSymbols(int epoch)

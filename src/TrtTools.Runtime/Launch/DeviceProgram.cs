@@ -68,7 +68,7 @@ internal sealed class DeviceProgram
     public string Name { get; }
 
     /// <summary>The distinct symbols that each epoch knows; each list begins with the one before.</summary>
-    public IReadOnlyList<string[]> SymbolNames { get; }
+    public string[][] SymbolNames { get; }
 
     /// <summary>Makes the adapters of libraries that launches call; each context has its own.</summary>
     public Func<string, string, ILibraryAdapter> CreateLibrary { get; init; } = LibraryAdapters.Create;
@@ -173,7 +173,7 @@ internal sealed class DeviceProgram
     {
         List<string> names = [];
         List<string[]> result = [];
-        foreach (IReadOnlyList<Symbol> symbols in Tables.SymbolsOfEpoch)
+        foreach (Symbol[] symbols in Tables.SymbolsOfEpoch)
         {
             foreach (Symbol symbol in symbols) if (!names.Contains(symbol.Name)) names.Add(symbol.Name);
             result.Add([.. names]);

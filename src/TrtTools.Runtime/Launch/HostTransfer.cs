@@ -33,9 +33,8 @@ internal sealed unsafe class HostTransfer(DeviceProgram program, IDeviceStream s
     }
 
     /// <summary>The value of a buffer, after waiting for it.</summary>
-    public TensorData ToHost(int buffer, DataType type, long[] shape, ulong address)
+    public TensorData ToHost(int buffer, DataType type, long[] shape, long bytes, ulong address)
     {
-        long bytes = type.ByteCount(TensorData.CountElements(shape));
         IHostMemory staging = Grow(buffer, bytes);
         if (bytes > 0) stream.CopyToHost(staging.Pointer, address, bytes);
         stream.Synchronize();

@@ -38,6 +38,10 @@ internal sealed class ShapePlan : IDisposable
         {
             if (tables.Buffers[b].Epoch > epoch) continue;
             _byteCounts[b] = _extents[program.BufferAt(b).Bytes];
+            if (program.BufferAt(b).Kind == BufferKind.Weight && _byteCounts[b] > program.Blobs[(int)program.BufferAt(b).Index].ByteCount)
+            {
+                throw new TrtToolsException(ErrorCode.EngineCorrupt, Subject, $"the weight '{program.BufferAt(b).Name}' has fewer than {_byteCounts[b]:N0} bytes", "", "Build the engine again");
+            }
             if (_byteCounts[b] < 0) throw new TrtToolsException(ErrorCode.ShapeMismatch, Subject, $"'{program.BufferAt(b).Name}' would take {_byteCounts[b]:N0} bytes for {Text(symbols)}", "", "Check the inputs' shapes");
         }
         Offsets = new long[_byteCounts.Length];
@@ -74,6 +78,21 @@ internal sealed class ShapePlan : IDisposable
         long[] shape = new long[source.Shape.Count];
         for (int i = 0; i < shape.Length; i++) shape[i] = _extents[source.Shape[i]];
         return shape;
+    }
+
+    /// <summary>Bytes that a buffer's elements take when they lie densely, as a host sees them; no more than it has room for.</summary>
+    public long DenseBytes(int buffer)
+    {
+        Buffer source = _program.BufferAt(buffer);
+        try
+        {
+            long bytes = Tensors.DataTypes.ByteCount((Tensors.DataType)source.DataType, Tensors.TensorData.CountElements(ShapeOf(buffer)));
+            if (bytes >= 0 && bytes <= _byteCounts[buffer] && source.Shape.All(e => _extents[e] >= 0)) return bytes;
+        }
+        catch (OverflowException)
+        {
+        }
+        throw new TrtToolsException(ErrorCode.EngineCorrupt, Subject, $"'{source.Name}' [{string.Join(',', ShapeOf(buffer))}] does not fit its {_byteCounts[buffer]:N0} bytes", "", "Build the engine again");
     }
 
     public bool HasShape(int buffer, ReadOnlySpan<long> shape)
@@ -248,9 +267,10 @@ internal sealed class ShapePlan : IDisposable
     private PreparedMap PrepareMap(PlanLaunch launch, int argument, TensorMap map)
     {
         ulong[] extents = [.. map.Extents.Select(e => Positive(launch, _extents[e]))], strides = [.. map.Strides.Select(e => Positive(launch, _extents[e]))];
-        long bytes = Tensors.DataTypes.ByteCount((Tensors.DataType)map.DataType, (long)extents[0]);
+        long bytes;
         try
         {
+            bytes = Tensors.DataTypes.ByteCount((Tensors.DataType)map.DataType, (long)extents[0]);
             for (int i = 1; i < extents.Length; i++) bytes = checked(bytes + (long)(extents[i] - 1) * (long)strides[i - 1]);
         }
         catch (OverflowException)

@@ -74,7 +74,8 @@ public sealed class CudaEngineTests
         using ExecutionContext context = engine.CreateContext();
         Dictionary<string, Tensor> inputs = Inputs(1000);
         using CudaDeviceVariable<float> x = CudaDeviceVariable<float>.Create(device, inputs["x"].Content.AsSpan<float>()), y = CudaDeviceVariable<float>.Create(device, 4000);
-        context.Bind("x", (nint)x.Address, x.ByteCount, 1000, 4);
+        long[] shape = [1000, 4];
+        context.Bind("x", (nint)x.Address, x.ByteCount, shape);
         context.Bind("y", (nint)y.Address, y.ByteCount);
         for (int i = 0; i < 10; i++) context.Enqueue();
         context.Synchronize();
@@ -83,7 +84,7 @@ public sealed class CudaEngineTests
         long managed = GC.GetAllocatedBytesForCurrentThread();
         for (int i = 0; i < 10_000; i++)
         {
-            context.Bind("x", (nint)x.Address, x.ByteCount, 1000, 4);
+            context.Bind("x", (nint)x.Address, x.ByteCount, shape);
             context.Bind("y", (nint)y.Address, y.ByteCount);
             context.Enqueue();
         }

@@ -192,6 +192,30 @@ public sealed class DeviceEngineTests
     }
 
     [Fact]
+    public void An_enqueue_with_bound_memory_allocates_no_managed_byte()
+    {
+        SilentDevice device = new();
+        EngineProfile profile = new() { Index = 0, Input = "x", Min = [1, 4], Opt = [8, 4], Max = [100, 4] };
+        using Engine engine = TestKernels.Chain().Engine(device, [profile]);
+        using ExecutionContext context = engine.CreateContext();
+        long[] shape = [8, 4];
+        for (int i = 0; i < 100; i++) Enqueue();
+        int allocations = device.Allocations, graphs = device.GraphLaunches;
+        long managed = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 1000; i++) Enqueue();
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - managed);
+        Assert.Equal(allocations, device.Allocations);
+        Assert.Equal(graphs + 1000, device.GraphLaunches);
+
+        void Enqueue()
+        {
+            context.Bind("x", 1 << 20, 128, shape);
+            context.Bind("y", 1 << 21, 128);
+            context.Enqueue();
+        }
+    }
+
+    [Fact]
     public void What_is_bound_wrongly_is_refused()
     {
         NullDevice device = Device();

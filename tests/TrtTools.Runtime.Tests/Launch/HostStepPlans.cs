@@ -53,7 +53,8 @@ internal static class HostStepPlans
 
     private sealed class Step : IHostStep
     {
-        public IHostRun Bind(IReadOnlyDictionary<string, TensorData> inputs) => new Run(inputs["x"]);
+        public IHostRun Bind(IReadOnlyDictionary<string, TensorData> inputs) => new Run(inputs.TryGetValue("x", out TensorData? x) && x.Type == DataType.Float32 && x.ByteCount % 16 == 0 ? x
+            : throw new TrtToolsException(ErrorCode.EngineCorrupt, TakePositive, "its input is none", "x: Float32[n,4]", ""));
 
         public IReadOnlyList<LayerTime> EndProfiling() => [];
 
