@@ -35,13 +35,13 @@ public sealed class GraphNode
     public IReadOnlyDictionary<string, object?> Attributes => Node.Attributes.ToDictionary(a => a.Name, ToPublic, StringComparer.Ordinal);
 
     /// <summary>The nodes of each subgraph (If, Loop, Scan).</summary>
-    public IReadOnlyList<GraphNode[]> Subgraphs => [.. Node.Subgraphs.Select(g => g.Nodes.Select(n => new GraphNode(n)).ToArray())];
+    public IReadOnlyList<GraphNode[]> Subgraphs => Node.Subgraphs.Select(g => g.Nodes.Select(n => new GraphNode(n)).ToArray()).ToArray();
 
     /// <summary>The nodes that read this one's outputs.</summary>
-    public IReadOnlyList<GraphNode> GetConsumers() => [.. Node.Outputs.Where(o => o is not null).SelectMany(o => o!.Uses).Select(u => u.Node).Distinct().Select(n => new GraphNode(n))];
+    public IReadOnlyList<GraphNode> GetConsumers() => Node.Outputs.Where(o => o is not null).SelectMany(o => o!.Uses).Select(u => u.Node).Distinct().Select(n => new GraphNode(n)).ToArray();
 
     /// <summary>The nodes whose outputs this one reads.</summary>
-    public IReadOnlyList<GraphNode> GetProducers() => [.. Node.Inputs.Where(i => i?.Producer is not null).Select(i => i!.Producer!).Distinct().Select(n => new GraphNode(n))];
+    public IReadOnlyList<GraphNode> GetProducers() => Node.Inputs.Where(i => i?.Producer is not null).Select(i => i!.Producer!).Distinct().Select(n => new GraphNode(n)).ToArray();
 
     public override string ToString() => Node.ToString();
 
@@ -114,7 +114,7 @@ public sealed class GraphTensor
     public GraphNode? Producer => _value.Producer is { } producer ? new GraphNode(producer) : null;
 
     /// <summary>The nodes that read it, those of subgraphs included.</summary>
-    public IReadOnlyList<GraphNode> GetConsumers() => [.. _value.Uses.Select(u => u.Node).Distinct().Select(n => new GraphNode(n))];
+    public IReadOnlyList<GraphNode> GetConsumers() => _value.Uses.Select(u => u.Node).Distinct().Select(n => new GraphNode(n)).ToArray();
 
     /// <summary>Where it is defined: empty in the main graph, else the nodes around it and their attributes.</summary>
     public string Scope => GraphNode.ScopeOf(_value.Graph);

@@ -63,14 +63,15 @@ public sealed class OnnxGraph : IDisposable
     }
 
     /// <summary>Inputs a caller must give; initializers that old models list among the inputs are left out.</summary>
-    public IReadOnlyList<GraphTensor> Inputs => [.. Body.Inputs.Where(v => v.Data is null).Select(v => new GraphTensor(v))];
+    public IReadOnlyList<GraphTensor> Inputs => Body.Inputs.Where(v => v.Data is null).Select(v => new GraphTensor(v)).ToArray();
 
-    public IReadOnlyList<GraphTensor> Outputs => [.. Body.Outputs.Select(v => new GraphTensor(v))];
+    // Arrays, since PowerShell's [0] does not see the indexer of what a collection expression makes.
+    public IReadOnlyList<GraphTensor> Outputs => Body.Outputs.Select(v => new GraphTensor(v)).ToArray();
 
-    public IReadOnlyList<GraphTensor> Initializers => [.. Body.Initializers.Select(v => new GraphTensor(v))];
+    public IReadOnlyList<GraphTensor> Initializers => Body.Initializers.Select(v => new GraphTensor(v)).ToArray();
 
     /// <summary>Model-local functions as "domain::name".</summary>
-    public IReadOnlyList<string> Functions => [.. FunctionTable.Values.Select(f => $"{f.Domain}::{f.Name}").Order(StringComparer.Ordinal)];
+    public IReadOnlyList<string> Functions => FunctionTable.Values.Select(f => $"{f.Domain}::{f.Name}").Order(StringComparer.Ordinal).ToArray();
 
     public IReadOnlyDictionary<string, string> Metadata { get; internal set; } = ImmutableDictionary<string, string>.Empty;
 
@@ -104,7 +105,7 @@ public sealed class OnnxGraph : IDisposable
     /// <summary>The copy with one more line of history.</summary>
     internal OnnxGraph WithHistory(string transformation, string parameters)
     {
-        History = [.. History, new GraphChange(transformation, parameters)];
+        History = History.Append(new GraphChange(transformation, parameters)).ToArray();
         return this;
     }
 

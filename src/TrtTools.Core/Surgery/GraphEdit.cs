@@ -69,8 +69,16 @@ internal sealed class GraphEdit
     public OnnxGraph Finish(string command, string parameters)
     {
         foreach (Graph body in Model.Body.WithSubgraphs.ToList()) NodeSorter.Sort(body, command);
+        RaiseIrVersion(Model);
         EditCheck.Run(_source, Model, _touched, command);
         return Model.WithHistory(command, parameters);
+    }
+
+    /// <summary>An old file format does not know initializers that are no inputs, or functions: with them the model is of a later one.</summary>
+    internal static void RaiseIrVersion(OnnxGraph model)
+    {
+        if (model.IrVersion is > 0 and < 4 && model.Body.Initializers.Any(v => !v.IsGraphInput)) model.IrVersion = 4;
+        if (model.IrVersion is > 0 and < 8 && model.FunctionTable.Count > 0) model.IrVersion = 8;
     }
 
     /// <summary>The changed graph, where a change cannot have broken anything.</summary>

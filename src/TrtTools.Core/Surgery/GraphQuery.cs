@@ -82,6 +82,13 @@ public static class GraphQuery
         return [.. found.Select(n => new GraphNode(n))];
     }
 
+    /// <summary>Names of all tensors, those of subgraphs included.</summary>
+    public static IEnumerable<string> TensorNames(OnnxGraph graph)
+    {
+        ArgumentNullException.ThrowIfNull(graph);
+        return graph.Body.WithSubgraphs.SelectMany(g => g.Values).Select(v => v.Name);
+    }
+
     public static IReadOnlyList<GraphTensor> Tensors(OnnxGraph graph, TensorQuery query)
     {
         ArgumentNullException.ThrowIfNull(graph);

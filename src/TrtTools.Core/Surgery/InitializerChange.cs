@@ -36,7 +36,7 @@ public static class InitializerChange
         if (options.Add)
         {
             edit.RequireFree(edit.Body, options.Name);
-            data = Convert(options, options.DataType ?? (options.Value as Tensor)?.DataType ?? GuessType(options.Value), null);
+            data = TensorValues.From(options.Name, options.Value, options.DataType).Content;
             edit.Body.AddInitializer(options.Name, data);
         }
         else
@@ -95,15 +95,6 @@ public static class InitializerChange
             // Another shape may be meant: whether the readers take it is for the check to say.
         }
         return TensorConversion.From(options.Value, options.Name, type, null).Content;
-    }
-
-    private static DataType GuessType(object value)
-    {
-        object bare = TensorConversion.Unwrap(value);
-        if (bare is Array array && DataTypes.FromClrType(array.GetType().GetElementType()!) is not DataType.Undefined and var exact) return exact == DataType.Float64 ? DataType.Float32 : exact == DataType.Int32 ? DataType.Int64 : exact;
-        object first = bare;
-        while (first is System.Collections.IEnumerable many and not string && many.Cast<object>().FirstOrDefault() is { } inner) first = TensorConversion.Unwrap(inner);
-        return first switch { string => DataType.String, bool => DataType.Bool, int or long or short or byte => DataType.Int64, _ => DataType.Float32 };
     }
 
     private static TrtToolsException NoConstant(Value value) => new(ErrorCode.ChangeRefused, $"Tensor '{value.Name}'", value.IsGraphInput ? "it is an input of the graph" : $"node '{value.Producer?.DisplayName}' ({value.Producer?.OpType}) computes it",

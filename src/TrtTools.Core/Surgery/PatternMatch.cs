@@ -6,14 +6,14 @@ namespace TrtTools.Surgery;
 /// <summary>One place where a pattern matched.</summary>
 public sealed class PatternMatch
 {
-    internal PatternMatch(OnnxGraph graph, string pattern, Passes.Fusion.TreeMatch match)
+    internal PatternMatch(OnnxGraph graph, string pattern, Passes.Fusion.TreeMatch match, InferredTypes types)
     {
         Match = match;
         Pattern = pattern;
         Model = graph.Name;
         Node = new GraphNode(match.Last);
         Nodes = [.. match.Nodes.Distinct().Reverse().Select(n => new GraphNode(n))];
-        Tensor = match.Bound.ToDictionary(b => b.Name, b => new GraphTensor(b.Value), StringComparer.Ordinal);
+        Tensor = match.Bound.ToDictionary(b => b.Name, b => new GraphTensor(b.Value, types.Of(b.Value)), StringComparer.Ordinal);
         Constant = match.Bound.Where(b => Passes.PassContext.Constant(b.Value) is not null).ToDictionary(b => b.Name, b => new Tensor(b.Value.Name, Passes.PassContext.Constant(b.Value)!), StringComparer.Ordinal);
     }
 

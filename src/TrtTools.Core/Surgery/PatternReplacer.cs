@@ -44,8 +44,8 @@ internal sealed class PatternReplacer(GraphEdit edit)
         foreach (Node reader in Rewiring.ReadersOf(output)) edit.Touch(reader);
         Requires(root);
         (string domain, string opType) = NodeSpec.Split(spec.OpType);
-        NodeInsertion.AddInitializers(edit, root.Graph, spec.Initializers);
-        List<Value?> inputs = [.. spec.Inputs.Select(n => n.Length == 0 ? null : match.Match[n] is { } bound ? Forward(bound) : edit.Names.Visible(root.Graph, n))];
+        Dictionary<string, Value> weights = spec.Initializers.ToDictionary(t => t.Name, t => Weight(root.Graph, t), StringComparer.Ordinal);
+        List<Value?> inputs = [.. spec.Inputs.Select(n => n.Length == 0 ? null : match.Match[n] is { } bound ? Forward(bound) : weights.GetValueOrDefault(n) ?? edit.Names.Visible(root.Graph, n))];
         Node node = root.Graph.AddNode(opType, inputs, [], domain, root);
         NodeSpec.Import(edit.Model, domain, spec.DomainVersion);
         node.SourceNodes = PassContext.SourcesOf([.. match.Match.Nodes.Distinct().Reverse()]);
@@ -56,6 +56,10 @@ internal sealed class PatternReplacer(GraphEdit edit)
         ShadowCheck.NamesIn(node, edit);
         Rewiring.RemoveUnused(orphans);
     }
+
+    /// <summary>A weight that every match brings is one; of another content it gets a name of its own.</summary>
+    private static Value Weight(Graph body, Tensor tensor) =>
+        body.Resolve(tensor.Name) is { IsConstant: true } known && known.Data!.ContentEquals(tensor.Content) ? known : body.AddConstant(tensor.Name, tensor.Content);
 
     private static void Requires(Node root)
     {

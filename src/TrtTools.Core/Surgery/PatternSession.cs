@@ -35,12 +35,13 @@ public sealed class PatternSession
         IReadOnlySet<string> roots = tree.RootOpTypes;
         if (roots.Count == 0) throw Malformed(pattern, "It is a name alone, which every tensor matches");
         List<PatternMatch> matches = [];
+        InferredTypes types = new(graph);
         HashSet<Node> taken = [];
         foreach (Node node in graph.Body.NodesWithSubgraphs.Reverse())
         {
             if (!roots.Contains(node.OpType) || tree.Match(node) is not { } match || match.Nodes.Any(taken.Contains)) continue;
             taken.UnionWith(match.Nodes);
-            matches.Add(new PatternMatch(graph, pattern, match));
+            matches.Add(new PatternMatch(graph, pattern, match, types));
         }
         matches.Reverse();
         return matches;
@@ -75,8 +76,12 @@ public sealed class PatternSession
         _replaced++;
     }
 
-    public OnnxGraph Finish() =>
-        _edit.Finish(Command, new HistoryText().Add("Pattern", _pattern).ToString() + FormattableString.Invariant($": {_replaced} of {Matches.Count} replaced"));
+    /// <summary>The graph with all replacements, checked.</summary>
+    public OnnxGraph Finish(Report? report = null)
+    {
+        report?.Verbose(FormattableString.Invariant($"{_edit.Model.Name}: {_pattern} matched {Matches.Count} times, {_replaced} replaced"));
+        return _edit.Finish(Command, new HistoryText().Add("Pattern", _pattern).ToString() + FormattableString.Invariant($": {_replaced} of {Matches.Count} replaced"));
+    }
 
     private static TreePattern Parse(string pattern)
     {

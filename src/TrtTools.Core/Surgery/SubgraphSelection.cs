@@ -86,6 +86,7 @@ public static class SubgraphSelection
         }
         foreach (Value output in outputs) AddOutput(output);
         CopyFunctions(graph, part);
+        GraphEdit.RaiseIrVersion(part);
         if (options.Shapes.Count > 0)
         {
             HashSet<Value> touched = [.. body.Inputs];
