@@ -44,6 +44,20 @@ Describe 'Invoke-LayerFusion' {
         @(Import-OnnxGraph $digits, $digits | Invoke-LayerFusion).Count | Should -Be 2
     }
 
+    It 'takes patterns from a file' {
+        $file = Join-Path $TestDrive own.yaml
+        Set-Content $file 'patterns: [{name: Chain, place: whole, shapes: ["MaxPool(Relu(x))"]}]'
+        ($graph | Invoke-LayerFusion -PatternPath $file -Report).Pattern | Should -Not -BeNullOrEmpty
+        (($graph | Invoke-LayerFusion -PatternPath (Join-Path $TestDrive *.yaml)).History | Select-Object -Last 1).Parameters | Should -Be '-PatternPath own.yaml'
+    }
+
+    It 'names a fault of a pattern file' {
+        $file = Join-Path $TestDrive bad.txt
+        Set-Content $file 'patterns: [{name: Chain, shapes: ["MaxPool("]}]'
+        { $graph | Invoke-LayerFusion -PatternPath $file -ErrorAction Stop } | Should -Throw -ErrorId 'DataInvalid,TrtTools.Cmdlets.InvokeLayerFusionCommand'
+        { $graph | Invoke-LayerFusion -PatternPath (Join-Path $TestDrive none.yaml) -ErrorAction Stop } | Should -Throw -ErrorId 'FileNotReadable,TrtTools.Cmdlets.InvokeLayerFusionCommand'
+    }
+
     It 'names a pattern that does not exist' {
         { $graph | Invoke-LayerFusion -Pattern no-such-pattern -ErrorAction Stop } | Should -Throw -ErrorId 'PatternUnknown,TrtTools.Cmdlets.InvokeLayerFusionCommand'
     }

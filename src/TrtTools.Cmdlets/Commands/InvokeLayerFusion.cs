@@ -21,12 +21,18 @@ public sealed class InvokeLayerFusionCommand : GraphCmdlet
     [ArgumentCompleter(typeof(FusionPatternCompleter))]
     public string[]? Exclude { get; set; }
 
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    [SupportsWildcards]
+    public string[]? PatternPath { get; set; }
+
     [Parameter(Mandatory = true, ParameterSetName = ReportSet)]
     public SwitchParameter Report { get; set; }
 
     private protected override void ProcessGraph(OnnxGraph graph)
     {
-        FusionOptions options = new() { Pattern = Pattern, Exclude = Exclude };
+        string[]? files = PatternPath is null ? null : [.. PatternPath.SelectMany(p => InputPaths.Resolve(this, p, literal: false, ErrorCode.FileNotReadable))];
+        FusionOptions options = new() { Pattern = Pattern, Exclude = Exclude, PatternPath = files };
         OnnxGraph fused = Run((report, stop) => LayerFusion.Fuse(graph, options, report, stop));
         if (Report) WriteObject(fused.FusionReport, enumerateCollection: true);
         else WriteObject(fused);

@@ -7,4 +7,7 @@ public sealed record FusionOptions
     public IReadOnlyList<string>? Pattern { get; init; }
 
     public IReadOnlyList<string>? Exclude { get; init; }
+
+    /// <summary>YAML files with patterns of the user's own.</summary>
+    public IReadOnlyList<string>? PatternPath { get; init; }
 }

@@ -8,21 +8,24 @@ namespace TrtTools.Passes;
 public static class LayerFusion
 {
     /// <summary>Names of all patterns, in the order they are tried.</summary>
-    public static IReadOnlyList<string> PatternNames { get; } = [.. FusionPatterns.All.Select(p => p.Name)];
+    public static IReadOnlyList<string> PatternNames { get; } = [.. FusionPatterns.BuiltIn.Select(p => p.Name)];
 
     /// <summary>A fused copy of the graph, simplified first; its FusionReport says what fused, what nearly did, and why not.</summary>
     public static OnnxGraph Fuse(OnnxGraph graph, FusionOptions options, Report report, CancellationToken stop)
     {
         ArgumentNullException.ThrowIfNull(graph);
         ArgumentNullException.ThrowIfNull(options);
-        HashSet<string>? chosen = NameMatcher.FindAll(options.Pattern, PatternNames, ErrorCode.PatternUnknown, "Pattern");
-        HashSet<string>? excluded = NameMatcher.FindAll(options.Exclude, PatternNames, ErrorCode.PatternUnknown, "Pattern");
+        List<Composite> own = ReadOwn(options);
+        IReadOnlyList<FusionPattern> patterns = own.Count == 0 ? FusionPatterns.BuiltIn : FusionPatterns.With(own);
+        string[] names = [.. patterns.Select(p => p.Name)];
+        HashSet<string>? chosen = NameMatcher.FindAll(options.Pattern, names, ErrorCode.PatternUnknown, "Pattern");
+        HashSet<string>? excluded = NameMatcher.FindAll(options.Exclude, names, ErrorCode.PatternUnknown, "Pattern");
         bool IsOn(string name) => chosen?.Contains(name) != false && excluded?.Contains(name) != true;
         OnnxGraph copy = Prepare(graph, IsOn(FusionPatterns.ConvBatchNorm), report, stop);
         List<FusionRecord> records = [];
         if (IsOn(FusionPatterns.ConvBatchNorm)) records.AddRange(BatchNormReport.Of(graph, copy));
-        FusionScope scope = new(copy);
-        foreach (FusionPattern pattern in FusionPatterns.All)
+        FusionScope scope = new(copy, [.. own.Concat(PatternFile.BuiltIn).Where(c => c.IsActivation)]);
+        foreach (FusionPattern pattern in patterns)
         {
             stop.ThrowIfCancellationRequested();
             if (!IsOn(pattern.Name)) continue;
@@ -35,6 +38,24 @@ public static class LayerFusion
         records.AddRange(scope.Misses);
         copy.FusionReport = records;
         return copy.WithHistory("Invoke-LayerFusion", Describe(options));
+    }
+
+    /// <summary>The patterns of the user's files; none may have the name of another.</summary>
+    private static List<Composite> ReadOwn(FusionOptions options)
+    {
+        List<Composite> own = [];
+        foreach (string path in options.PatternPath ?? [])
+        {
+            foreach (Composite composite in PatternFile.Load(path))
+            {
+                if (PatternNames.Contains(composite.Name, StringComparer.OrdinalIgnoreCase) || own.Exists(c => string.Equals(c.Name, composite.Name, StringComparison.OrdinalIgnoreCase)))
+                {
+                    throw new TrtToolsException(ErrorCode.DataInvalid, path, $"there is a pattern '{composite.Name}' already", "Patterns of a name of their own", "Rename it");
+                }
+                own.Add(composite);
+            }
+        }
+        return own;
     }
 
     /// <summary>The graph that the patterns see: without earlier fusions, simplified, each quantized value dequantized once per reader.</summary>
@@ -82,6 +103,7 @@ public static class LayerFusion
         List<string> parts = [];
         if (options.Pattern is { } chosen) parts.Add($"-Pattern {string.Join(",", chosen)}");
         if (options.Exclude is { } excluded) parts.Add($"-Exclude {string.Join(",", excluded)}");
+        if (options.PatternPath is { Count: > 0 } files) parts.Add($"-PatternPath {string.Join(",", files.Select(Path.GetFileName))}");
         return string.Join(' ', parts);
     }
 }

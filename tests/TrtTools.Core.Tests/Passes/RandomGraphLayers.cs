@@ -87,8 +87,8 @@ internal sealed partial class RandomGraph
             Value largest = Reduce(graph, "ReduceMax", x.Value, axis, keeps: true), power = Add(graph, "Exp", Add(graph, "Sub", x.Value, largest));
             return new Tensor(Add(graph, "Div", power, Reduce(graph, "ReduceSum", power, axis, keeps: true)), x.Shape);
         }
-        Value result = Add(graph, "Softmax", x.Value, ("axis", axis));
-        return new Tensor(Chance(3) ? Add(graph, "Log", result) : result, x.Shape);
+        // The logarithm of a probability that rounds to 0 is an infinity that LogSoftmax does not have.
+        return Chance(3) ? new Tensor(Add(graph, "Log", Add(graph, "Softmax", Add(graph, "Tanh", x.Value), ("axis", axis))), x.Shape) : new Tensor(Add(graph, "Softmax", x.Value, ("axis", axis)), x.Shape);
     }
 
     private Tensor Composite(Graph graph, Tensor x)

@@ -69,6 +69,7 @@ internal static class ContractionMatcher
             }
             TakeActivation();
             TakeAffine();
+            TakePool();
             if (takesQuantization && Reader() is { OpType: "QuantizeLinear" } quantize && quantize.Input(0) == _value && Extend([quantize], quantize)) _isQuantized = true;
         }
 
@@ -94,7 +95,7 @@ internal static class ContractionMatcher
 
         private void TakeActivation()
         {
-            foreach (Composite composite in Composites.Activations)
+            foreach (Composite composite in scope.Activations)
             {
                 foreach (Node last in Exits())
                 {
@@ -122,7 +123,7 @@ internal static class ContractionMatcher
                 foreach (Node node in front.SelectMany(v => v.UseList).Select(u => u.Node))
                 {
                     if (node.Graph != anchor.Graph || !seen.Add(node)) continue;
-                    if (node.Is("Mul") || node.Is("Div")) yield return node;
+                    if (scope.ActivationEnds.Contains(node.OpType)) yield return node;
                     if (PointwiseMatcher.IsPointwise(node) && node.Output() is { } output) next.Add(output);
                 }
                 front = next;
@@ -151,6 +152,19 @@ internal static class ContractionMatcher
                 if (PassContext.Constant(node.Input(readsFirst ? 1 : 0)) is not { ElementCount: 1 } || _value.UseList.Count != 1 || !Extend([node], node)) return;
                 _name.Append(node.OpType is "Mul" or "Div" ? "Scale" : "Shift");
             }
+        }
+
+        /// <summary>A pool that alone reads the result of a convolution.</summary>
+        private void TakePool()
+        {
+            if (!anchor.OpType.StartsWith("Conv", StringComparison.Ordinal)) return;
+            if (_value.UseList.Select(u => u.Node).FirstOrDefault(n => n.Domain.Length == 0 && n.OpType is "MaxPool" or "AveragePool" && n.Graph == anchor.Graph) is not { } pool) return;
+            if (pool.Outputs.Skip(1).Any(o => o is { HasUses: true }))
+            {
+                scope.Miss(pattern, pool, "the indices of its maxima are used");
+                return;
+            }
+            if (scope.IsFree(pool) && Extend([pool], pool)) _name.Append(pool.OpType);
         }
 
         private bool Extend(IReadOnlyList<Node> nodes, Node last)

@@ -16,7 +16,7 @@ internal static class DequantizePerReader
                 bool first = !output.IsGraphOutput;
                 foreach (Use use in output.UseList.ToArray())
                 {
-                    if (first || use.Node.Graph != graph || use.Node.OpType is not ("Conv" or "ConvTranspose" or "Gemm" or "MatMul" or "Add"))
+                    if (first || use.Node.Graph != graph || !(use.Node.OpType is "Conv" or "ConvTranspose" or "Gemm" or "MatMul" || QuantizedStepMatcher.Operators.Contains(use.Node.OpType)))
                     {
                         first = false;
                         continue;

@@ -20,9 +20,12 @@ internal sealed class FusionScope
     private readonly List<FusionRecord> _misses = [];
     private readonly HashSet<(string, Node)> _missed = [];
 
-    public FusionScope(OnnxGraph model)
+    /// <param name="activations">What may end a convolution or a matrix product.</param>
+    public FusionScope(OnnxGraph model, IReadOnlyList<Composite> activations)
     {
         _model = model;
+        Activations = activations;
+        ActivationEnds = activations.SelectMany(a => a.Shapes).SelectMany(s => s.RootOpTypes).ToHashSet(StringComparer.Ordinal);
         foreach (Node node in model.Body.NodesWithSubgraphs)
         {
             _positions.Add(node, _positions.Count);
@@ -33,6 +36,11 @@ internal sealed class FusionScope
     }
 
     public OnnxGraph Model => _model;
+
+    public IReadOnlyList<Composite> Activations { get; }
+
+    /// <summary>Operators that end one of them.</summary>
+    public IReadOnlySet<string> ActivationEnds { get; }
 
     public IReadOnlyList<FusionGroup> Groups => _groups;
 
@@ -69,6 +77,15 @@ internal sealed class FusionScope
         foreach (Node node in replacement.Nodes) _taken[node] = replacement;
     }
 
+    /// <summary>Makes one group of several, or of nodes that are in none yet.</summary>
+    public void Join(IReadOnlyList<FusionGroup> members, string pattern, string functionName)
+    {
+        foreach (FusionGroup member in members) _groups.Remove(member);
+        FusionGroup group = new(pattern, functionName, [.. members.SelectMany(m => m.Nodes).OrderBy(PositionOf)]);
+        foreach (Node node in group.Nodes) _taken[node] = group;
+        _groups.Add(group);
+    }
+
     /// <summary>Notes what nearly fused, once per node and pattern.</summary>
     public void Miss(string pattern, Node node, string reason)
     {
@@ -88,7 +105,8 @@ internal sealed class FusionScope
     }
 
     /// <summary>Why the nodes cannot be one group that ends in <paramref name="last"/>; null when they can.</summary>
-    public string? WhyNot(IReadOnlyCollection<Node> nodes, Node last)
+    /// <param name="visible">Values that others may read.</param>
+    public string? WhyNot(IReadOnlyCollection<Node> nodes, Node last, IReadOnlyCollection<Value>? visible = null)
     {
         HashSet<Node> group = [.. nodes];
         foreach (Node node in nodes.OrderBy(PositionOf))
@@ -104,7 +122,7 @@ internal sealed class FusionScope
             }
             foreach (Value output in node.Outputs.OfType<Value>())
             {
-                if (WhyVisible(output, group) is { } reason) return reason;
+                if (visible?.Contains(output) != true && WhyVisible(output, group) is { } reason) return reason;
             }
         }
         return null;

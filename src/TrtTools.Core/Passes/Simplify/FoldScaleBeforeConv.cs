@@ -74,6 +74,7 @@ internal sealed class FoldScaleBeforeConv : NodePass
         if (step.OpType is not ("Mul" or "Div" or "Add" or "Sub") || step.Inputs.Count != 2) return null;
         int side = PassContext.Constant(step.Input(1)) is not null ? 1 : step.OpType is "Mul" or "Add" ? 0 : -1;
         if (side < 0 || PassContext.Constant(step.Input(side)) is not { } constant || constant.Type != type || step.Input(1 - side) is not { } source || PassContext.Constant(source) is not null) return null;
+        if (step.OpType is "Mul" or "Div" && MergeConstantArithmetic.MayEndActivation(source)) return null;
         // The constant must not add an axis or an extent to what it works on.
         if (constant.Rank > rank || Types.RankOf(source) != rank || !(Types.ShapeOf(source)![1] is { IsConstant: true } extent && extent.Value == channels)) return null;
         for (int i = 0; i < constant.Rank; i++)

@@ -17,6 +17,7 @@ internal sealed class MergeConstantArithmetic : NodePass
     public override bool Apply(Node node, PassContext context)
     {
         if (context.Opset < 7 || Read(node) is not { } outer || outer.Kept is not { HasSingleUse: true, Producer: { } inner } || inner.Graph != node.Graph || Read(inner) is not { } first) return false;
+        if (!IsSum(node) && MayEndActivation(first.Kept)) return false;
         if (IsSum(node) != IsSum(inner) || node.Output() is not { } output) return false;
         DataType type = outer.Constant.Type;
         if (first.Constant.Type != type || type is not (DataType.Float32 or DataType.Float64)) return false;
@@ -41,6 +42,9 @@ internal sealed class MergeConstantArithmetic : NodePass
         context.Reproduce(output, result);
         return true;
     }
+
+    /// <summary>x · clip(x + 3) / 6: the 6 belongs to the activation, which must still be known for one. A factor on such a value stays.</summary>
+    internal static bool MayEndActivation(Value kept) => kept.Producer is { Domain.Length: 0, OpType: "Mul" or "Div" or "Add" or "Clip" or "Where" };
 
     private static bool IsSum(Node node) => node.OpType is "Add" or "Sub";
 

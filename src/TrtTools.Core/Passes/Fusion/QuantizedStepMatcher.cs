@@ -1,0 +1,43 @@
+using TrtTools.Ir;
+
+namespace TrtTools.Passes.Fusion;
+
+/// <summary>Operators that can work on quantized numbers without being products: all they read is dequantized for them, and what they give is quantized.</summary>
+internal static class QuantizedStepMatcher
+{
+    /// <summary>How many inputs must be dequantized; the rest are parameters.</summary>
+    private static readonly Dictionary<string, int> s_operators = new(StringComparer.Ordinal)
+    {
+        ["Add"] = 2, ["Mul"] = 2, ["Sub"] = 2, ["Concat"] = int.MaxValue, ["MaxPool"] = 1, ["AveragePool"] = 1, ["GlobalAveragePool"] = 1, ["Resize"] = 1, ["Relu"] = 1, ["Clip"] = 1,
+        ["Sigmoid"] = 1, ["HardSigmoid"] = 1, ["HardSwish"] = 1, ["LeakyRelu"] = 1, ["Tanh"] = 1, ["Softmax"] = 1, ["ReduceMean"] = 1, ["Pad"] = 1, ["Gelu"] = 1,
+    };
+
+    /// <summary>Operators that take a dequantized value each for itself.</summary>
+    public static IReadOnlyCollection<string> Operators => s_operators.Keys;
+
+    public static void Find(string pattern, FusionScope scope)
+    {
+        foreach (Node node in scope.LastOf(s_operators.Keys))
+        {
+            if (!scope.IsFree(node) || node.Output() is not { } output) continue;
+            List<Node> group = [.. node.Inputs.Take(s_operators[node.OpType]).Select(i => i?.Producer).OfType<Node>().Where(p => p.Is("DequantizeLinear") && p.Graph == node.Graph).Distinct()];
+            if (group.Count == 0) continue;
+            int needed = Math.Min(s_operators[node.OpType], node.Inputs.Count);
+            if (node.Inputs.Take(needed).Any(i => i?.Producer is not { } p || !p.Is("DequantizeLinear")))
+            {
+                scope.Miss(pattern, node, "not all that it reads is dequantized");
+                continue;
+            }
+            if (output.UseList.Count == 0 || output.UseList[0].Node is not { } quantize || !quantize.Is("QuantizeLinear") || quantize.Graph != node.Graph || quantize.Input(0) != output)
+            {
+                scope.Miss(pattern, node, "what it gives is not quantized");
+                continue;
+            }
+            group.Add(node);
+            group.Add(quantize);
+            if (!group.All(scope.IsFree)) continue;
+            if (scope.WhyNot(group, quantize) is { } reason) scope.Miss(pattern, node, reason);
+            else scope.Take(pattern, $"Quantized{node.OpType}", group);
+        }
+    }
+}
