@@ -164,6 +164,12 @@ internal sealed class PlanWriter
         result.Inputs.Add(step.Graph.Inputs.Select(i => i.Name));
         result.Outputs.Add(step.Graph.Outputs.Select(o => o.Name));
         foreach (TensorView view in step.Inputs.Concat(step.Outputs)) _shapes.TryAdd(view.Storage, view.Shape);
+        foreach (TensorView view in step.Inputs)
+        {
+            Shape shape = new();
+            shape.Extents.Add(view.Shape.Select(_extents.Add));
+            result.InputShapes.Add(shape);
+        }
         result.InputBuffers.Add(step.Inputs.Select(v => BufferOf(v.Storage)));
         result.OutputBuffers.Add(step.Outputs.Select(v => BufferOf(v.Storage)));
         _layers.Add(LayerFacts.Of(step));

@@ -183,6 +183,12 @@ internal sealed class PlanReader(Plan plan, IReadOnlyList<TensorData> blobs, str
     {
         Need(step.Model < blobs.Count && step.Weights.All(w => w.Blob < blobs.Count), "a host step's model or weight lies in a blob that is not there");
         Need(step.InputBuffers.Count == step.Inputs.Count && step.OutputBuffers.Count == step.Outputs.Count, "a host step has other buffers than inputs and outputs");
+        Need(step.InputShapes.Count == 0 || step.InputShapes.Count == step.Inputs.Count, "a host step has other shapes than inputs");
+        foreach (Shape shape in step.InputShapes)
+        {
+            Need(shape.Extents.Count <= MaxRank, "a host step's input has too many dimensions");
+            foreach (uint extent in shape.Extents) CheckExtent(extent);
+        }
         foreach (uint b in step.InputBuffers.Concat(step.OutputBuffers)) Need(b < plan.Buffers.Count, "a host step names a buffer that is not there");
         foreach (uint b in step.InputBuffers) Use(b, time, write: false, "a host step", onDevice: false);
         foreach (uint b in step.OutputBuffers)
@@ -261,7 +267,7 @@ internal sealed class PlanReader(Plan plan, IReadOnlyList<TensorData> blobs, str
                 Need(epoch <= step.Epoch, $"launch '{launch.Name}' needs an extent that is not known yet");
             }
             if (step.Host is not { } host) continue;
-            Need(host.InputBuffers.All(b => Math.Max(_uses[b].Epoch, EpochOfShape(b)) <= step.Epoch) && host.OutputBuffers.All(b => Math.Max(_uses[b].Epoch, EpochOfShape(b)) <= step.EpochAfter), "a host step needs an extent that is not known yet");
+            Need(host.InputBuffers.All(b => Math.Max(_uses[b].Epoch, EpochOfShape(b)) <= step.Epoch) && host.InputShapes.All(s => s.Extents.All(e => _extentEpochs[e] <= step.Epoch)) && host.OutputBuffers.All(b => Math.Max(_uses[b].Epoch, EpochOfShape(b)) <= step.EpochAfter), "a host step needs an extent that is not known yet");
         }
         int last = _symbolsOfEpoch.Count - 1;
         for (int b = 0; b < _uses.Length; b++)

@@ -149,7 +149,7 @@ internal sealed class DeviceContext : IDisposable
         {
             output.Host = _hostValues[output.Buffer];
             if (output.Host is not null) continue;
-            _transfer.QueueToHost(output, _addresses[output.Buffer], LastPlan.DenseBytes(output.Buffer));
+            _transfer.QueueToHost(output, _addresses[output.Buffer], LastPlan.DenseBytes(output.Buffer, LastPlan.ShapeOf(output.Buffer)));
         }
         if (IsTimed) _stream.Record(_marks[3]);
         Synchronize();
@@ -306,7 +306,7 @@ internal sealed class DeviceContext : IDisposable
         HostStep host = step.Host!;
         ShapePlan plan = _current[step.Epoch]!;
         Dictionary<string, TensorData> inputs = new(StringComparer.Ordinal);
-        for (int i = 0; i < host.Inputs.Count; i++) inputs[host.Inputs[i]] = HostValue((int)host.InputBuffers[i], plan);
+        for (int i = 0; i < host.Inputs.Count; i++) inputs[host.Inputs[i]] = HostValue((int)host.InputBuffers[i], host.InputShapes.Count > 0 ? plan.Evaluate(host.InputShapes[i].Extents) : null, plan);
         using (IHostRun run = _program.HostStepOf(step).Bind(inputs, stop))
         {
             run.Execute(stop);
@@ -332,13 +332,18 @@ internal sealed class DeviceContext : IDisposable
         }
     }
 
-    private TensorData HostValue(int b, ShapePlan plan)
+    /// <param name="shape">As the step sees the value; null: as the buffer says.</param>
+    private TensorData HostValue(int b, long[]? shape, ShapePlan plan)
     {
-        if (_hostValues[b] is { } known) return known;
+        if (_hostValues[b] is { } known)
+        {
+            if (shape is null || known.Shape.SequenceEqual(shape)) return known;
+            if (known.Type != DataType.String && known.ByteCount == plan.DenseBytes(b, shape)) return known.Reshape(shape);
+        }
         Buffer buffer = _program.BufferAt(b);
         DataType type = (DataType)buffer.DataType;
-        long[] shape = plan.ShapeOf(b);
-        long bytes = plan.DenseBytes(b);
+        shape ??= plan.ShapeOf(b);
+        long bytes = plan.DenseBytes(b, shape);
         if (bytes > 0 && buffer.Kind != BufferKind.Weight && _addresses[b] == 0) throw new TrtToolsException(ErrorCode.EngineCorrupt, $"The engine '{_program.Name}'", $"a host step reads '{buffer.Name}', which lies nowhere", "", "Build the engine again");
         if (buffer.Kind == BufferKind.Weight) return TensorData.FromBytes(type, shape, _program.Blobs[(int)buffer.Index].Slice(0, checked((int)bytes)).ToArray());
         // Not remembered: a later launch may write to the buffer again.

@@ -11,6 +11,7 @@ internal sealed class ShapePlan : IDisposable
 {
     /// <summary>Sets of addresses whose graphs are kept.</summary>
     private const int MaxBindings = 4;
+    private const double MaxBias = 1L << 46;
     private const long MaxGrid = int.MaxValue, MaxGridYZ = 65_535;
 
     private readonly DeviceProgram _program;
@@ -72,27 +73,29 @@ internal sealed class ShapePlan : IDisposable
 
     public long ByteCountOf(int buffer) => _byteCounts[buffer];
 
-    public long[] ShapeOf(int buffer)
+    public long[] ShapeOf(int buffer) => Evaluate(_program.BufferAt(buffer).Shape);
+
+    /// <summary>Values of extents, by their numbers.</summary>
+    public long[] Evaluate(IReadOnlyList<uint> extents)
     {
-        Buffer source = _program.BufferAt(buffer);
-        long[] shape = new long[source.Shape.Count];
-        for (int i = 0; i < shape.Length; i++) shape[i] = _extents[source.Shape[i]];
-        return shape;
+        long[] values = new long[extents.Count];
+        for (int i = 0; i < values.Length; i++) values[i] = _extents[extents[i]];
+        return values;
     }
 
     /// <summary>Bytes that a buffer's elements take when they lie densely, as a host sees them; no more than it has room for.</summary>
-    public long DenseBytes(int buffer)
+    public long DenseBytes(int buffer, long[] shape)
     {
         Buffer source = _program.BufferAt(buffer);
         try
         {
-            long bytes = Tensors.DataTypes.ByteCount((Tensors.DataType)source.DataType, Tensors.TensorData.CountElements(ShapeOf(buffer)));
-            if (bytes >= 0 && bytes <= _byteCounts[buffer] && source.Shape.All(e => _extents[e] >= 0)) return bytes;
+            long bytes = Tensors.DataTypes.ByteCount((Tensors.DataType)source.DataType, Tensors.TensorData.CountElements(shape));
+            if (bytes >= 0 && bytes <= _byteCounts[buffer] && shape.All(d => d >= 0)) return bytes;
         }
         catch (OverflowException)
         {
         }
-        throw new TrtToolsException(ErrorCode.EngineCorrupt, Subject, $"'{source.Name}' [{string.Join(',', ShapeOf(buffer))}] does not fit its {_byteCounts[buffer]:N0} bytes", "", "Build the engine again");
+        throw new TrtToolsException(ErrorCode.EngineCorrupt, Subject, $"'{source.Name}' [{string.Join(',', shape)}] does not fit its {_byteCounts[buffer]:N0} bytes", "", "Build the engine again");
     }
 
     public bool HasShape(int buffer, ReadOnlySpan<long> shape)
@@ -249,7 +252,7 @@ internal sealed class ShapePlan : IDisposable
             Argument argument = call.Arguments[i];
             switch (argument.ValueCase)
             {
-                case Argument.ValueOneofCase.Address: places.Add((i, PlaceOf(launch, argument.Address, 0))); break;
+                case Argument.ValueOneofCase.Address: places.Add((i, BaseOf(launch, argument.Address))); break;
                 case Argument.ValueOneofCase.Extent32:
                     long value = _extents[argument.Extent32];
                     if (value is < int.MinValue or > int.MaxValue) throw Bad(launch, $"an extent is {value:N0}", "A number of 32 bits");
@@ -301,6 +304,13 @@ internal sealed class ShapePlan : IDisposable
     {
         long bytes = (long)Positive(launch, _extents[call.Bytes], orZero: true);
         return new PreparedFill(launch, PlaceOf(launch, call.To, bytes), (byte)call.Value, bytes);
+    }
+
+    /// <summary>The base that a kernel counts from. It may lie outside the buffer, as that of a window over padding does: the kernel's own bounds keep what it touches inside.</summary>
+    private BufferPlace BaseOf(PlanLaunch launch, Address address)
+    {
+        long offset = _extents[address.Offset];
+        return Math.Abs((double)offset) <= MaxBias ? new BufferPlace((int)address.Buffer, offset) : throw Bad(launch, $"it would count from byte {offset:N0} of '{_program.BufferAt((int)address.Buffer).Name}'", "An address");
     }
 
     /// <summary>A place that lies in its buffer, with as many bytes after it.</summary>
