@@ -13,6 +13,7 @@ import sys
 import time
 
 import torch
+import torch._inductor.config
 from torch import nn
 from torch.nn import functional as F
 
@@ -259,7 +260,6 @@ def main():
         if args.what == "export":
             export(names, args.folder or "models")
         else:
-            import torch._inductor.config
             measure(names, [int(b) for b in args.batches.split(",") if b], [p == "fp16" for p in args.precisions.split(",")], not args.no_compile)
 
 

@@ -22,6 +22,7 @@ internal sealed class TacticSources : IDisposable
         try
         {
             if (!options.NoLibrary) sources.AddLibraries(target);
+            sources.All.AddRange([.. sources.All.Select(s => new SplitTactics(s, Generate))]);
             sources.All.Add(new GeneratedTactics(Generate));
             return sources;
         }

@@ -51,6 +51,18 @@ internal sealed record EpilogueMatch
         }
     }
 
+    /// <summary>Sums with the reduction's value in them through which alone that value reaches the result, the largest first: a product may stop at one and leave the rest to another kernel.</summary>
+    public static IReadOnlyList<Expr> Cores(LoopNest nest) => [.. Ex.Parts(nest.Result).Where(c => !ReferenceEquals(c, nest.Result) && c.Type == ScalarType.Float32 && Linear(c) is not null && !Reaches(nest.Result, c)).Reverse()];
+
+    /// <summary>Whether the reduction's value reaches the root beside a part.</summary>
+    private static bool Reaches(Expr root, Expr part)
+    {
+        HashSet<Expr> seen = new(ReferenceEqualityComparer.Instance) { part };
+        return Visit(root);
+
+        bool Visit(Expr expr) => seen.Add(expr) && (expr is ReducedExpr || expr.Operands.Any(Visit));
+    }
+
     private static EpilogueMatch Fail(string problem) => new() { Problem = problem };
 
     /// <summary>The parts through which all loads and the reduction's value reach the root, innermost first; the root is the last.</summary>

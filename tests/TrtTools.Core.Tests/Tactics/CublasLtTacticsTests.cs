@@ -160,3 +160,46 @@ public sealed class CublasLtTacticsTests
         public void Dispose() { }
     }
 }
+
+public sealed class SplitTacticsTests
+{
+    private static readonly TacticContext Context = new() { Architecture = "sm_90a", Capability = 90, WorkspaceLimit = 1 << 20, Symbols = new Dictionary<string, long>() };
+
+    private static readonly TensorView X = View("x", DataType.Float16, StorageKind.Input, [8, 64]), W = View("w", DataType.Float16, StorageKind.Weight, [64, 32]), Y = View("y", DataType.Float16, StorageKind.Scratch, [8, 32]),
+        Bias = View("bias", DataType.Float16, StorageKind.Weight, [32]), R = View("r", DataType.Float16, StorageKind.Scratch, [8, 32]);
+
+    private readonly List<LoopNest> _generated = [];
+
+    private List<Offer> Offers(Region region) => [.. new SplitTactics(new CublasLtTactics(null), (r, _) =>
+    {
+        _generated.AddRange(r.Nests);
+        return [new Kernels.KernelLaunch { Name = "rest", Source = TacticPrograms.Source("rest"), Grid = [1], Block = [32], Arguments = [] }];
+    }).Offers(region, Context)];
+
+    [Fact]
+    public void The_library_computes_the_sum_and_a_generated_kernel_the_rest()
+    {
+        Tactic tactic = Assert.Single(Offers(MatMul(X, W, Y, (sum, axes) => GeluErf(Add(sum, Load(Bias, axes[1])))))).Tactic!;
+        Assert.Equal("cublasLt+map", tactic.Name);
+        LibraryTacticLaunch call = Assert.IsType<LibraryTacticLaunch>(tactic.Launches[0]);
+        Assert.Equal("bias", call.Settings["epilogue"]);
+        Storage between = call.Operands[2].Storage;
+        Assert.Equal((StorageKind.Scratch, DataType.Float16, "256"), (between.Kind, between.Type, between.ElementCount.Text));
+        LoopNest rest = Assert.Single(_generated);
+        Assert.Null(rest.Body);
+        Assert.Equal([between], RegionViews.Loads(rest).Select(l => l.Source.Storage));
+        Assert.DoesNotContain(RegionViews.All(rest), e => e is ReducedExpr);
+        Assert.Same(Y, rest.Target);
+    }
+
+    [Fact]
+    public void What_the_library_cannot_add_is_left_to_the_kernel()
+    {
+        Tactic tactic = Assert.Single(Offers(MatMul(X, W, Y, (sum, axes) => Mul(Relu(Add(sum, Load(Bias, axes[1]))), Load(R, axes))))).Tactic!;
+        Assert.Equal("bias", Assert.IsType<LibraryTacticLaunch>(tactic.Launches[0]).Settings["epilogue"]);
+        Assert.Equal(["r"], RegionViews.Loads(Assert.Single(_generated)).Select(l => l.Source.Storage.Name).Where(n => n != "sum"));
+    }
+
+    [Fact]
+    public void What_the_library_does_by_itself_is_not_split() => Assert.Empty(Offers(MatMul(X, W, Y, (sum, axes) => Relu(Add(sum, Load(Bias, axes[1]))))));
+}
