@@ -17,6 +17,7 @@ internal static class Index
         {
             case ConstantExpr constant: return new Sum(constant.Integer, []);
             case ExtentExpr extent: return new Sum(extent.Extent, []);
+            case AxisExpr { Axis.Extent: { IsConstant: true, Value: 1 } }: return new Sum(DimExpr.Zero, []);
             case CallExpr { Function.Name: "add" } call: return Combine(Expand(call.Operands[0]), Expand(call.Operands[1]), 1);
             case CallExpr { Function.Name: "sub" } call: return Combine(Expand(call.Operands[0]), Expand(call.Operands[1]), -1);
             case CallExpr { Function.Name: "neg" } call: return Scale(Expand(call.Operands[0]), -1);

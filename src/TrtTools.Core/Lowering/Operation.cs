@@ -19,6 +19,9 @@ internal sealed class Operation
     /// <summary>Storage type of float results, where the layer's own differs from the program's.</summary>
     public Tensors.DataType? Precision { get; set; }
 
+    /// <summary>A map that only gives its source another shape, elements in the same order.</summary>
+    public bool KeepsOrder { get; set; }
+
     /// <summary>Nodes that the host runs; empty for a region.</summary>
     public List<Node> HostNodes { get; init; } = [];
 
@@ -26,6 +29,11 @@ internal sealed class Operation
     public List<(Value Value, LoweredValue Lowered)> HostInputs { get; init; } = [];
 
     public List<(Value Value, LoweredValue Lowered)> HostOutputs { get; init; } = [];
+
+    /// <summary>Where those stand, once storages are assigned.</summary>
+    public IReadOnlyList<TensorView>? InputViews { get; set; }
+
+    public IReadOnlyList<TensorView>? OutputViews { get; set; }
 
     public bool IsHost => HostNodes.Count > 0;
 

@@ -9,15 +9,16 @@ internal static class ProgramAssembly
     public static LoweredProgram Assemble(LoweringScope scope, string name, IReadOnlyList<string> warnings)
     {
         List<LoweredStep> steps = [];
-        List<LoweredValue> fromHost = [];
+        List<TensorView> fromHost = [];
         foreach (Operation operation in scope.Operations)
         {
             string stepName = $"{steps.Count:D3} {operation}";
             if (operation.IsHost)
             {
                 OnnxGraph graph = HostNodes.ToGraph(scope.Graph, operation);
-                steps.Add(new HostGraphStep(stepName, graph, [.. operation.HostInputs.Select(i => i.Lowered.View)], [.. operation.HostOutputs.Select(o => o.Lowered.View)]) { SourceNodes = operation.SourceNodes });
-                fromHost.AddRange(operation.HostOutputs.Select(o => o.Lowered));
+                IReadOnlyList<TensorView> outputs = operation.OutputViews ?? [.. operation.HostOutputs.Select(o => o.Lowered.View)];
+                steps.Add(new HostGraphStep(stepName, graph, operation.InputViews ?? [.. operation.HostInputs.Select(i => i.Lowered.View)], outputs) { SourceNodes = operation.SourceNodes });
+                fromHost.AddRange(outputs);
                 continue;
             }
             steps.Add(new RegionStep(new Region
@@ -27,15 +28,15 @@ internal static class ProgramAssembly
         }
         return new LoweredProgram
         {
-            Name = name, Inputs = [.. scope.Inputs.Select(i => i.View)], Outputs = [.. scope.Outputs.Select(o => o.View)], Symbols = Symbols([.. scope.Inputs, .. fromHost]), Steps = steps, Warnings = warnings,
+            Name = name, Inputs = [.. scope.Inputs.Select(i => i.View)], Outputs = [.. scope.Outputs.Select(o => o.View)], Symbols = Symbols([.. scope.Inputs.Select(i => i.View), .. fromHost]), Steps = steps, Warnings = warnings,
         };
     }
 
-    private static List<SymbolSource> Symbols(IReadOnlyList<LoweredValue> sources)
+    private static List<SymbolSource> Symbols(IReadOnlyList<TensorView> sources)
     {
         List<SymbolSource> symbols = [];
         HashSet<string> known = new(StringComparer.Ordinal);
-        foreach (LoweredValue source in sources)
+        foreach (TensorView source in sources)
         {
             for (int axis = 0; axis < source.Rank; axis++)
             {

@@ -218,6 +218,9 @@ internal sealed class DimExpr : IEquatable<DimExpr>
             // A constant other than 1 is the result whatever the other is, since that one must be 1 or equal.
             if (a.IsConstant && !b.IsConstant) return a.Value == 1 ? b : a;
             if (b.IsConstant && !a.IsConstant) return b.Value == 1 ? a : b;
+            // min(c, x) against x: they are equal, or the lesser is 1 (or both are 0).
+            if (IsMinimumOf(a, b)) return b;
+            if (IsMinimumOf(b, a)) return a;
         }
         else if ((a - b).TryGetValue(out long difference))
         {
@@ -225,6 +228,9 @@ internal sealed class DimExpr : IEquatable<DimExpr>
         }
         return string.CompareOrdinal(a.Text, b.Text) <= 0 ? Opaque(function, a, b) : Opaque(function, b, a);
     }
+
+    private static bool IsMinimumOf(DimExpr a, DimExpr b) => a.SingleAtom is { Function: Minimum } atom
+        && ((atom.Left!.Equals(b) && atom.Right is { IsConstant: true, Value: >= 1 }) || (atom.Right!.Equals(b) && atom.Left is { IsConstant: true, Value: >= 1 }));
 
     private static DimExpr Opaque(string function, DimExpr a, DimExpr b)
     {

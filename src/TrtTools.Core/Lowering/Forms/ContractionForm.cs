@@ -56,30 +56,28 @@ internal static class ContractionForm
         LoweredValue? c = node.Optional(2);
         bool transA = node.View.Int("transA", 0) != 0, transB = node.View.Int("transB", 0) != 0;
         double alpha = node.View.Float("alpha", 1), beta = node.View.Float("beta", 1);
-        TensorView viewA = transA ? Swapped(a.View) : a.View, viewB = transB ? Swapped(b.View) : b.View;
-        Axis k = new("k", viewA.Shape[1]);
-        LoopNest nest = NodeLowering.Reduce(y, [k], Combiner.Sum,
-            index =>
-            {
-                Expr[] left = transA ? [Ex.Of(k), index[0]] : [index[0], Ex.Of(k)], right = transB ? [index[1], Ex.Of(k)] : [Ex.Of(k), index[1]];
-                return Ex.Call("mul", NodeLowering.LoadAt(a, left), NodeLowering.LoadAt(b, right));
-            },
-            (sum, index) =>
-            {
-                Expr result = alpha == 1 ? sum : Scaled(sum, alpha);
-                if (c is null || beta == 0) return result;
-                Expr bias = NodeLowering.LoadBroadcast(c, index, y.Shape);
-                return Ex.Call("add", result, beta == 1 ? bias : Scaled(bias, beta));
-            });
-        node.Emit(RegionKind.MatMul, nest).Facts = new MatMulFacts(viewA, viewB, 0);
+        if (transA) a = Swapped(node, a, "a");
+        if (transB) b = Swapped(node, b, "b");
+        Product(node, a, b, y, null, null, (sum, index) =>
+        {
+            Expr result = alpha == 1 ? sum : Scaled(sum, alpha);
+            if (c is null || beta == 0) return result;
+            Expr bias = NodeLowering.LoadBroadcast(c, index, y.Shape);
+            return Ex.Call("add", result, beta == 1 ? bias : Scaled(bias, beta));
+        });
         return null;
     }
 
     private static Expr Scaled(Expr value, double factor) => value.Type.IsFloat() ? Ex.Call("mul", value, Ex.Number(factor, value.Type))
         : Ex.Convert(Ex.Call("mul", Ex.Convert(value, ScalarType.Float32), Ex.Number(factor)), value.Type);
 
-    /// <summary>The last two axes swapped.</summary>
-    private static TensorView Swapped(TensorView view) => view with { Shape = [.. view.Shape.Take(view.Rank - 2), view.Shape[^1], view.Shape[^2]], Strides = [.. view.Strides.Take(view.Rank - 2), view.Strides[^1], view.Strides[^2]] };
+    /// <summary>A view with the last two axes swapped.</summary>
+    private static LoweredValue Swapped(NodeLowering node, LoweredValue value, string suffix)
+    {
+        LoweredValue swapped = node.Scratch(suffix, value.Type, [.. value.Shape.Take(value.Rank - 2), value.Shape[^1], value.Shape[^2]], keepsType: false);
+        node.Emit(RegionKind.Map, NodeLowering.Map(swapped, index => NodeLowering.LoadAt(value, [.. index.Take(value.Rank - 2), index[^1], index[^2]]))).Operators[0] = "Transpose";
+        return swapped;
+    }
 
     private static string? Conv(NodeLowering node)
     {

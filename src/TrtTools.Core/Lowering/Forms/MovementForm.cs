@@ -27,7 +27,9 @@ internal static class MovementForm
     {
         LoweredValue source = node.Input(0);
         DimExpr[] shape = node.OutputShape();
-        return Move(node, index => Reindex(index, shape, source.Shape));
+        if (Move(node, index => Reindex(index, shape, source.Shape)) is { } reason) return reason;
+        node.Scope.Operations[^1].KeepsOrder = true;
+        return null;
     }
 
     /// <summary>The index, in a tensor of shape <paramref name="to"/>, of the element that stands at <paramref name="index"/> in one of shape <paramref name="from"/>, both row by row.</summary>
@@ -82,7 +84,6 @@ internal static class MovementForm
         LoweredValue target = node.Output();
         if (!PointwiseForm.Computes(target.Type)) return $"no kernel moves {target.Type}";
         int axis = (int)(node.View.Axis < 0 ? node.View.Axis + target.Rank : node.View.Axis);
-        List<LoopNest> parts = [];
         DimExpr start = DimExpr.Zero;
         for (int i = 0; i < node.InputCount; i++)
         {
@@ -93,11 +94,11 @@ internal static class MovementForm
                 Axis[] space = NodeLowering.Space(part.Shape);
                 Expr[] index = Ex.Of(space), place = [.. index];
                 place[axis] = Ex.Add(index[axis], Ex.Extent(start));
-                parts.Add(new LoopNest { Name = target.Name, Space = space, Result = NodeLowering.LoadAt(part, index), Target = target.View, Place = place });
+                // A region for each part, so that what computes the part can write it in place.
+                node.Emit(RegionKind.Map, new LoopNest { Name = target.Name, Space = space, Result = NodeLowering.LoadAt(part, index), Target = target.View, Place = place });
             }
             start += extent;
         }
-        node.Emit(RegionKind.Nests, parts);
         return null;
     }
 

@@ -1,0 +1,156 @@
+using TrtTools.Tensors;
+
+namespace TrtTools.Lowering;
+
+/// <summary>Decides where each value stands: as a view of another, as a part of what it is concatenated to, or in a storage of its own, in some order of axes and some type.</summary>
+internal sealed class StorageAssignment
+{
+    private static readonly int[] LastOrder = [0, 2, 3, 1];
+
+    private readonly OperationGraph _graph;
+    private readonly LoweringOptions _options;
+    private readonly TypeChoice _types;
+    private readonly HashSet<Storage> _channelsLast;
+    private readonly Dictionary<Storage, TensorView> _views = [];
+    private readonly Dictionary<Storage, (LoopNest Copy, bool KeepsOrder)> _aliases = [];
+    private readonly HashSet<Operation> _gone = [];
+    private readonly HashSet<Storage> _resolving = [];
+
+    private StorageAssignment(OperationGraph graph)
+    {
+        _graph = graph;
+        _options = graph.Scope.Options;
+        _types = new TypeChoice(_options);
+        _channelsLast = _options.ChannelsLast ? LayoutChoice.ChannelsLast(graph) : [];
+    }
+
+    public static void Run(LoweringScope scope) => new StorageAssignment(new OperationGraph(scope)).Run();
+
+    private void Run()
+    {
+        OperandConversion.Run(_graph, _types, _channelsLast);
+        foreach (Operation operation in _graph.Operations) FindAlias(operation);
+        foreach (Operation operation in _graph.Operations)
+        {
+            if (operation.IsHost) continue;
+            foreach (Storage storage in operation.Nests.Select(n => n.Target.Storage)) ViewOf(storage);
+        }
+        _graph.Scope.Operations.RemoveAll(_gone.Contains);
+        foreach (Operation operation in _graph.Scope.Operations) Rewrite(operation);
+    }
+
+    /// <summary>A copy of a whole value to a part of another: what computes the value can write it there.</summary>
+    private void FindAlias(Operation operation)
+    {
+        if (!operation.IsMap() || operation.Nests[0] is not { Result: LoadExpr load } copy) return;
+        if (!load.Index.Zip(copy.Space).All(p => p.First is AxisExpr axis && axis.Axis == p.Second) || load.Index.Count != copy.Space.Count) return;
+        Storage source = load.Source.Storage, target = copy.Target.Storage;
+        bool keepsOrder = false;
+        // Through reshapes to what is written.
+        while (_graph.WritersOf(source) is [{ KeepsOrder: true } reshape] && reshape.Nests[0] is { Result: LoadExpr inner, Place: null } && copy.Place is null && inner.Source.Storage.Kind == StorageKind.Scratch)
+        {
+            (source, keepsOrder) = (inner.Source.Storage, true);
+        }
+        if (source.Kind != StorageKind.Scratch || _aliases.ContainsKey(source) || _graph.WritersOf(source).Any(w => w.IsHost) || !copy.Place.IsAffineIn(copy.Space)) return;
+        if (_graph.WritersOf(source) is [{ } writer] && writer.IsMap() && (writer.KeepsOrder || NestFacts.IsAffineMove(writer.Nests[0]))) return;
+        if (_types.Of(_graph, source) != _types.Of(_graph, target) || _channelsLast.Contains(source) != IsLast(target)) return;
+        // Nothing may stand in the target before the value's writers, which is so unless they read it.
+        if (_graph.WritersOf(source).Any(w => HostNodes.Reads(w).Contains(target)) || LeadsTo(target, source)) return;
+        if (_graph.ReadersOf(source).Any(r => r.IsHost) && copy.Place is not null) return;
+        _aliases.Add(source, (copy, keepsOrder));
+        _gone.Add(operation);
+    }
+
+    private bool IsLast(Storage target) => target.Kind == StorageKind.Scratch && _channelsLast.Contains(target);
+
+    private bool LeadsTo(Storage from, Storage to)
+    {
+        for (Storage at = from; ; at = _aliases[at].Copy.Target.Storage)
+        {
+            if (ReferenceEquals(at, to)) return true;
+            if (!_aliases.ContainsKey(at)) return false;
+        }
+    }
+
+    private TensorView ViewOf(Storage storage)
+    {
+        if (_views.TryGetValue(storage, out TensorView? known)) return known;
+        LoweredValue value = _graph.ValueOf(storage);
+        if (!_resolving.Add(storage)) throw new InvalidOperationException($"{storage} stands in itself.");
+        TensorView view = storage.Kind switch
+        {
+            StorageKind.Weight => Weight(value),
+            StorageKind.Scratch => AsAlias(value) ?? AsView(value) ?? Own(value),
+            _ => value.View,
+        };
+        _resolving.Remove(storage);
+        return _views[storage] = view;
+    }
+
+    private TensorView? AsAlias(LoweredValue value)
+    {
+        if (!_aliases.TryGetValue(value.Storage, out (LoopNest Copy, bool KeepsOrder) alias)) return null;
+        TensorView target = ViewOf(alias.Copy.Target.Storage);
+        if (alias.KeepsOrder) return Views.Reshape(target, value.Shape) ?? throw new InvalidOperationException($"{value} does not fit into {target}.");
+        TensorView part = alias.Copy.Place is null ? target : Views.Compose(target, alias.Copy.Space, alias.Copy.Place)!;
+        return part with { Shape = value.Shape };
+    }
+
+    private TensorView? AsView(LoweredValue value)
+    {
+        if (_graph.WritersOf(value.Storage) is not [{ } writer] || !writer.IsMap() || writer.Nests[0] is not { Place: null, Result: LoadExpr load } nest) return null;
+        bool isAffine = NestFacts.IsAffineMove(nest);
+        if (!isAffine && !writer.KeepsOrder) return null;
+        TensorView source = ViewOf(load.Source.Storage);
+        TensorView? view = isAffine ? Views.Compose(source, nest.Space, load.Index) : Views.Reshape(source, value.Shape);
+        if (view is null || (_graph.ReadersOf(value.Storage).Any(r => r.IsHost) && !Views.IsDense(view))) return null;
+        _gone.Add(writer);
+        return view;
+    }
+
+    private TensorView Own(LoweredValue value)
+    {
+        Storage storage = new(value.Name, StorageKind.Scratch, _types.Of(_graph, value.Storage), value.Storage.ElementCount) { Tensors = value.Storage.Tensors };
+        return TensorView.Dense(storage, value.Shape, _channelsLast.Contains(value.Storage) && !_graph.ReadersOf(value.Storage).Any(r => r.IsHost) && !_graph.WritersOf(value.Storage).Any(w => w.IsHost) ? LastOrder : null);
+    }
+
+    private TensorView Weight(LoweredValue value)
+    {
+        DataType type = _types.OfWeight(_graph, value.Storage);
+        bool isPacked = _options.ChannelsLast && value.Rank == 4 && _graph.ReadersOf(value.Storage) is { Count: > 0 } readers && readers.All(r => r.Facts is ConvolutionFacts f && ReferenceEquals(f.Weight.Storage, value.Storage));
+        if (type == value.Type && !isPacked) return value.View;
+        TensorData data = type == value.Type ? value.Data! : WeightPacking.Convert(value.Data!, type);
+        if (isPacked) data = WeightPacking.Reorder(data, LastOrder);
+        Storage storage = new(value.Name, StorageKind.Weight, type, value.Storage.ElementCount) { Data = data, Tensors = value.Storage.Tensors };
+        return TensorView.Dense(storage, value.Shape, isPacked ? LastOrder : null);
+    }
+
+    private void Rewrite(Operation operation)
+    {
+        if (operation.IsHost)
+        {
+            operation.InputViews = [.. operation.HostInputs.Select(i => ViewOf(i.Lowered.Storage))];
+            operation.OutputViews = [.. operation.HostOutputs.Select(o => ViewOf(o.Lowered.Storage))];
+            return;
+        }
+        Ex.Rewriter? self = null;
+        Ex.Rewriter rewriter = new(e => e is LoadExpr load ? new LoadExpr(ViewOf(load.Source.Storage), [.. load.Index.Select(self!.Apply)]) : null);
+        self = rewriter;
+        for (int i = 0; i < operation.Nests.Count; i++)
+        {
+            LoopNest nest = operation.Nests[i];
+            TensorView target = ViewOf(nest.Target.Storage);
+            IReadOnlyList<Expr>? place = nest.Place?.Select(rewriter.Apply).ToArray();
+            if (place is not null && nest.ScatterCombine is null && Views.Compose(target, nest.Space, place) is { } part) (target, place) = (part, null);
+            operation.Nests[i] = nest with { Body = nest.Body is null ? null : rewriter.Apply(nest.Body), Result = rewriter.Apply(nest.Result), Place = place, Target = target };
+        }
+        operation.Facts = operation.Facts switch
+        {
+            ConvolutionFacts f => f with { Input = ViewOf(f.Input.Storage), Weight = ViewOf(f.Weight.Storage) },
+            MatMulFacts f => f with { A = ViewOf(f.A.Storage), B = ViewOf(f.B.Storage) },
+            RowFacts f => f with { Input = ViewOf(f.Input.Storage) },
+            AttentionFacts f => f with { Query = ViewOf(f.Query.Storage), Key = ViewOf(f.Key.Storage), Value = ViewOf(f.Value.Storage), Mask = f.Mask is null ? null : ViewOf(f.Mask.Storage), Output = operation.Nests[^1].Target },
+            _ => operation.Facts,
+        };
+    }
+}

@@ -1,0 +1,61 @@
+using TrtTools.Tensors;
+
+namespace TrtTools.Lowering;
+
+/// <summary>What values are stored as.</summary>
+internal sealed class TypeChoice(LoweringOptions options)
+{
+    private const long FewElements = 8;
+
+    private readonly Dictionary<Storage, DataType> _fixed = [];
+
+    public void Fix(Storage storage, DataType type) => _fixed[storage] = type;
+
+    /// <summary>What a layer's float results are stored as.</summary>
+    public DataType Of(Operation operation) => operation.Precision ?? options.FloatStorage;
+
+    /// <summary>What a value, not a weight, is stored as.</summary>
+    public DataType Of(OperationGraph graph, Storage storage)
+    {
+        if (_fixed.TryGetValue(storage, out DataType known)) return known;
+        if (storage.Type != DataType.Float32 || storage.Kind != StorageKind.Scratch || graph.ValueOf(storage).KeepsType) return storage.Type;
+        if (storage.ElementCount is { IsConstant: true, Value: <= FewElements }) return storage.Type;
+        // Parts of one Concat have one type: float as soon as one wants it.
+        IEnumerable<DataType> wanted = graph.WritersOf(storage).Where(w => !w.IsHost).Select(Of).Distinct();
+        return wanted.Contains(DataType.Float32) ? DataType.Float32 : wanted.DefaultIfEmpty(options.FloatStorage).First();
+    }
+
+    /// <summary>What a float weight is stored as: the type of the products, rows and lookups that read it, when it survives that.</summary>
+    public DataType OfWeight(OperationGraph graph, Storage weight)
+    {
+        if (weight.Type != DataType.Float32 || weight.ElementCount is { IsConstant: true, Value: <= 1 }) return weight.Type;
+        HashSet<DataType> wanted = [];
+        bool isOperand = false, readsOtherwise = false;
+        foreach (Operation reader in ReadersThroughViews(graph, weight))
+        {
+            isOperand |= reader.Facts is ConvolutionFacts or MatMulFacts;
+            if (reader.Facts is ConvolutionFacts or MatMulFacts or RowFacts || IsLookup(reader, weight)) wanted.Add(Of(reader));
+            else readsOtherwise = true;
+        }
+        if (wanted.Count != 1 || (readsOtherwise && !isOperand)) return weight.Type;
+        DataType type = wanted.First();
+        return type != weight.Type && WeightPacking.Fits(weight.Data!, type) ? type : weight.Type;
+    }
+
+    private static IEnumerable<Operation> ReadersThroughViews(OperationGraph graph, Storage storage)
+    {
+        foreach (Operation reader in graph.ReadersOf(storage))
+        {
+            if (reader.IsMap() && (reader.KeepsOrder || NestFacts.IsAffineMove(reader.Nests[0])) && reader.Nests[0].Target.Storage.Kind == StorageKind.Scratch)
+            {
+                foreach (Operation further in ReadersThroughViews(graph, reader.Nests[0].Target.Storage)) yield return further;
+            }
+            else
+            {
+                yield return reader;
+            }
+        }
+    }
+
+    private static bool IsLookup(Operation reader, Storage weight) => !reader.IsHost && reader.Nests.All(n => Ex.Loads(n.Result).Where(l => ReferenceEquals(l.Source.Storage, weight)).All(l => l.Source.Rank > 1 && l.Index.Any(i => Ex.Loads(i).Any())));
+}
