@@ -79,8 +79,8 @@ internal sealed class ProgramText
         if (expr is CallExpr { Operands.Count: > 0 } or SelectExpr && expr.Type.IsFloat())
         {
             // A part that stands twice is written once.
-            string text = $"t{shared.Count}";
             string full = Compute(expr);
+            string text = $"t{shared.Count}";
             shared[expr] = text;
             return $"{text}:{full}";
         }

@@ -13,6 +13,7 @@ internal static class RegionForming
             MapInlining.IntoMaps(graph);
             EpilogueFusion.Run(graph);
         }
+        AttentionMatcher.Run(graph);
         MapInlining.IntoReductions(graph);
         StorageAssignment.Run(scope);
     }

@@ -104,8 +104,8 @@ internal static class NormalizationForm
     private static string? LayerNormalization(NodeLowering node)
     {
         if (node.Wants(1) || node.Wants(2)) return "its mean and deviation are outputs";
-        LoweredValue x = node.Input(0), scale = node.Input(1);
-        LoweredValue? shift = node.Optional(2);
+        LoweredValue x = node.Input(0);
+        LoweredValue? scale = node.Optional(1), shift = node.Optional(2);
         int axis = AxisOf(node, x.Rank);
         Normalize(node, "LayerNorm", x, [.. x.Shape.Take(axis)], [.. x.Shape.Skip(axis)], (own, loops) => [.. own, .. loops], index => [.. index.Take(axis)],
             (value, index) => Affine(value, scale, shift, v => NodeLowering.LoadBroadcast(v, index, x.Shape)), node.View.Epsilon);
@@ -115,7 +115,8 @@ internal static class NormalizationForm
     private static string? RmsNormalization(NodeLowering node)
     {
         if (node.Wants(1)) return "its deviation is an output";
-        LoweredValue x = node.Input(0), scale = node.Input(1);
+        LoweredValue x = node.Input(0);
+        LoweredValue? scale = node.Optional(1);
         int axis = AxisOf(node, x.Rank);
         Normalize(node, "RmsNorm", x, [.. x.Shape.Take(axis)], [.. x.Shape.Skip(axis)], (own, loops) => [.. own, .. loops], index => [.. index.Take(axis)],
             (value, index) => Affine(value, scale, null, v => NodeLowering.LoadBroadcast(v, index, x.Shape)), node.View.Epsilon, centers: false);

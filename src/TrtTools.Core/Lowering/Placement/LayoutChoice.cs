@@ -12,7 +12,8 @@ internal static class LayoutChoice
         {
             if (operation.Facts is not ConvolutionFacts { Input.Rank: 4 } facts) continue;
             chosen.Add(facts.Input.Storage);
-            chosen.Add(operation.Nests[facts.Nest].Target.Storage);
+            // What reads the result at once may have given it another rank.
+            if (operation.Nests[facts.Nest].Target is { Rank: 4 } target) chosen.Add(target.Storage);
         }
         for (bool changes = chosen.Count > 0; changes;)
         {

@@ -103,7 +103,7 @@ internal sealed class StorageAssignment
         if (!isAffine && !writer.KeepsOrder) return null;
         TensorView source = ViewOf(load.Source.Storage);
         TensorView? view = isAffine ? Views.Compose(source, nest.Space, load.Index) : Views.Reshape(source, value.Shape);
-        if (view is null || (_graph.ReadersOf(value.Storage).Any(r => r.IsHost) && !Views.IsDense(view))) return null;
+        if (view is null || (_graph.ReadersOf(value.Storage).Any(r => r.IsHost) && (!Views.IsDense(view) || view.Type != value.Type))) return null;
         _gone.Add(writer);
         return view;
     }

@@ -19,6 +19,8 @@ internal sealed class TypeChoice(LoweringOptions options)
     {
         if (_fixed.TryGetValue(storage, out DataType known)) return known;
         if (storage.Type != DataType.Float32 || storage.Kind != StorageKind.Scratch || graph.ValueOf(storage).KeepsType) return storage.Type;
+        // The host takes and gives what the model says.
+        if (graph.ReadersOf(storage).Concat(graph.WritersOf(storage)).Any(o => o.IsHost)) return storage.Type;
         if (storage.ElementCount is { IsConstant: true, Value: <= FewElements }) return storage.Type;
         // Parts of one Concat have one type: float as soon as one wants it.
         IEnumerable<DataType> wanted = graph.WritersOf(storage).Where(w => !w.IsHost).Select(Of).Distinct();

@@ -11,6 +11,8 @@ internal static class GraphPreparation
         OnnxGraph copy = FunctionExpansion.Expand(graph, all: true);
         OverridableInputs.Drop(copy, report);
         GraphOptimizer.OptimizeInPlace(copy, PassList.All(), report, stop);
+        CompositeRecognition.Run(copy);
+        SiblingProducts.Run(copy);
         return copy;
     }
 }
