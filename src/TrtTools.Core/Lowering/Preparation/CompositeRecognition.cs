@@ -12,14 +12,16 @@ internal static class CompositeRecognition
 {
     public static void Run(OnnxGraph graph)
     {
-        FusionScope scope = new(graph);
-        foreach ((Composite composite, Func<OnnxGraph, TreeMatch, bool> replace) in new (Composite, Func<OnnxGraph, TreeMatch, bool>)[]
+        FusionScope scope = new(graph, []);
+        foreach ((string name, Func<OnnxGraph, TreeMatch, bool> replace) in new (string, Func<OnnxGraph, TreeMatch, bool>)[]
         {
-            (Composites.LayerNorm, (g, match) => Normalization(g, match, "LayerNormalization", ["x", "scale", "shift"])),
-            (Composites.RmsNorm, (g, match) => Normalization(g, match, "RMSNormalization", ["x", "scale"])),
-            (Composites.Softmax, Softmax),
+            ("LayerNorm", (g, match) => Normalization(g, match, "LayerNormalization", ["x", "scale", "shift"])),
+            ("RmsNorm", (g, match) => Normalization(g, match, "RMSNormalization", ["x", "scale"])),
+            ("LogSoftmax", (g, match) => Softmax(g, match, "LogSoftmax")),
+            ("Softmax", (g, match) => Softmax(g, match, "Softmax")),
         })
         {
+            Composite composite = PatternFile.BuiltIn.First(c => c.Name == name);
             foreach (Node node in graph.Body.Nodes.Reverse().ToList())
             {
                 if (!node.IsAlive || node.Domain.Length > 0 || composite.Match(node, scope, out _) is not { } match) continue;
@@ -33,7 +35,8 @@ internal static class CompositeRecognition
     private static bool Normalization(OnnxGraph graph, TreeMatch match, string opType, string[] inputs)
     {
         if (match["x"] is not { Type: { Shape: { } shape, DataType: var type } } x || match.Last.Output() is not { Type.Shape: { } result } || !shape.Equals(result)) return false;
-        if (PassContext.Constant(match["e"]!) is not { } epsilon || !type.IsFloatingPoint()) return false;
+        if (match["q"] is { } square && !IsSquareOfDifference(square, x)) return false;
+        if (match["e"] is not { } e || PassContext.Constant(e) is not { } epsilon || !type.IsFloatingPoint()) return false;
         int rank = shape.Rank, axis = (int)AxesOf(graph, match).Min(a => a < 0 ? a + rank : a);
         Value?[] operands = [.. inputs.Select(name => match[name])];
         // What scales and shifts must do so along the row.
@@ -42,14 +45,23 @@ internal static class CompositeRecognition
         return true;
     }
 
-    private static bool Softmax(OnnxGraph graph, TreeMatch match)
+    /// <summary>(x − mean x)², where a pattern leaves open what it takes the mean of.</summary>
+    private static bool IsSquareOfDifference(Value square, Value x)
+    {
+        if (square.Producer is not { } node) return false;
+        bool isSquare = (node.Is("Mul") && ReferenceEquals(node.Input(0), node.Input(1))) || (node.Is("Pow") && PassContext.Constant(node.Input(1)) is { ElementCount: 1 } two && two.ToDouble()[0] == 2);
+        return isSquare && node.Input(0)?.Producer is { } difference && difference.Is("Sub") && ReferenceEquals(difference.Input(0), x) && difference.Input(1)?.Producer is { } mean && mean.Is("ReduceMean")
+            && ReferenceEquals(mean.Input(0), x);
+    }
+
+    private static bool Softmax(OnnxGraph graph, TreeMatch match, string opType)
     {
         if (match["x"] is not { Type.Shape: { } shape }) return false;
         long axis = AxesOf(graph, match)[0];
         if (axis < 0) axis += shape.Rank;
         // Before opset 13 Softmax takes all axes from the given one on.
         if (graph.OnnxOpset < 13 && axis != shape.Rank - 1) return false;
-        Replace(graph, match, "Softmax", [match["x"]], Attribute.Int("axis", axis));
+        Replace(graph, match, opType, [match["x"]], Attribute.Int("axis", axis));
         return true;
     }
 
