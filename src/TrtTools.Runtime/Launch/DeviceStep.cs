@@ -7,7 +7,7 @@ namespace TrtTools.Launch;
 internal sealed class DeviceStep(DeviceProgram program, bool profile) : IHostStep
 {
     /// <summary>Contexts that wait for the next run; more are let go.</summary>
-    private const int MaxIdle = 4;
+    private const int MaxIdle = 32;
 
     private readonly Lock _gate = new();
     private readonly Stack<DeviceContext> _idle = [];
