@@ -12,12 +12,15 @@ internal sealed class Accumulator
     private readonly Combiner _combine;
     private readonly ScalarType _type;
 
-    public Accumulator(LoopNest nest)
+    private readonly string _place;
+
+    public Accumulator(LoopNest nest, GeneratorOptions options)
     {
+        _place = nest.Reduced.All(a => options.IsNarrow(a.Extent)) ? "int" : "trt::i64";
         _combine = nest.Combine;
         _type = nest.Body!.Type;
         Scalar = ElementText.TypeName(_type, narrow: false);
-        TypeName = FindsPlace ? $"trt::Best<{Scalar}>" : Scalar;
+        TypeName = FindsPlace ? $"trt::Best<{Scalar}, {_place}>" : Scalar;
     }
 
     public bool FindsPlace => _combine is Combiner.FirstMaximum or Combiner.FirstMinimum or Combiner.LastMaximum or Combiner.LastMinimum;
@@ -36,12 +39,12 @@ internal sealed class Accumulator
 
     /// <summary>A statement that takes a value in.</summary>
     /// <param name="place">The value's position along the reduced axis.</param>
-    public string Take(string total, string value, string place) => FindsPlace ? $"{Operation}::take({total}, ({Scalar}){value}, (trt::i64){place});" : $"{total} = {ElementText.Combine(_combine, _type, total, $"({Scalar}){value}")};";
+    public string Take(string total, string value, string place) => FindsPlace ? $"{Operation}::take({total}, ({Scalar}){value}, ({_place})({place}));" : $"{total} = {ElementText.Combine(_combine, _type, total, $"({Scalar}){value}")};";
 
     public string Join(string a, string b) => $"{Operation}::join({a}, {b})";
 
     /// <summary>What the nest's result reads.</summary>
-    public string Result(string total) => FindsPlace ? total + ".at" : total;
+    public string Result(string total) => FindsPlace ? $"(trt::i64){total}.at" : total;
 
     public static string Number(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

@@ -9,6 +9,7 @@ namespace TrtTools.Kernels;
 /// <param name="written">Storages that the kernel writes: what it reads of them may change, so it is not read as constant.</param>
 internal sealed class KernelText(GeneratorOptions options, IReadOnlyCollection<Storage> written)
 {
+    private readonly StringBuilder _head = new();
     private readonly StringBuilder _body = new();
     private readonly List<(string Declaration, KernelArgument Argument)> _pointers = [];
     private readonly List<(string Declaration, KernelArgument Argument)> _extents = [];
@@ -27,6 +28,9 @@ internal sealed class KernelText(GeneratorOptions options, IReadOnlyCollection<S
     {
         _body.Append(' ', line.StartsWith('#') ? 0 : _depth * 4).Append(line).Append('\n');
     }
+
+    /// <summary>A declaration at the head of the kernel.</summary>
+    public void Before(string line) => _head.Append("    ").Append(line).Append('\n');
 
     public void Open(string head)
     {
@@ -79,7 +83,7 @@ internal sealed class KernelText(GeneratorOptions options, IReadOnlyCollection<S
         bool Aliased(KernelArgument argument) => argument is PointerArgument pointer && _readBack.Contains(pointer.Storage);
         IEnumerable<string> declarations = _pointers.Select(p => p.Declaration.Replace("@", Aliased(p.Argument) ? "" : "__restrict__ ", StringComparison.Ordinal)).Concat(_extents.Select(e => e.Declaration));
         string bounds = minimumBlocks > 0 ? $"{threads}, {minimumBlocks}" : threads.ToString(CultureInfo.InvariantCulture);
-        string text = $"#include \"reduce.cuh\"\n\n{prelude}extern \"C\" __global__ void __launch_bounds__({bounds}) {function}({string.Join(", ", declarations)})\n{{\n{_body}}}\n";
+        string text = $"#include \"reduce.cuh\"\n\n{prelude}extern \"C\" __global__ void __launch_bounds__({bounds}) {function}({string.Join(", ", declarations)})\n{{\n{_head}{_body}}}\n";
         return new KernelLaunch
         {
             Name = name, Source = new KernelSource(function, text), Grid = grid, Block = [threads], SharedBytes = sharedBytes, Arguments = [.. _pointers.Select(p => p.Argument), .. _extents.Select(e => e.Argument)],

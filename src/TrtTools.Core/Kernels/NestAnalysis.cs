@@ -82,10 +82,14 @@ internal sealed class NestAnalysis
     }
 
     /// <summary>Joins neighbouring axes that all accesses walk as one.</summary>
-    public IReadOnlyList<LoopAxis> Collapse(IReadOnlyList<Axis> axes, bool withTarget = true)
+    public IReadOnlyList<LoopAxis> Collapse(IReadOnlyList<Axis> axes) => Collapse(axes, [this]);
+
+    /// <summary>Joins neighbouring axes that all accesses of nests with shared axes walk as one.</summary>
+    public static IReadOnlyList<LoopAxis> Collapse(IReadOnlyList<Axis> axes, IReadOnlyList<NestAnalysis> nests)
     {
         List<LoopAxis> loops = [];
-        LinearAccess[] accesses = [.. _loads.Values, .. withTarget ? [Target] : Array.Empty<LinearAccess>()];
+        LinearAccess[] accesses = [.. nests.SelectMany(n => n._loads.Values.Append(n.Target))];
+        bool IsRaw(Axis axis) => nests.Any(n => n.IsRaw(axis));
         foreach (Axis axis in axes)
         {
             if (GeneratorOptions.Is(axis.Extent, 1)) continue;

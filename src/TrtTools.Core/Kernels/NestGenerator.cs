@@ -8,16 +8,20 @@ namespace TrtTools.Kernels;
 /// </summary>
 internal static class NestGenerator
 {
-    /// <summary>One launch for a nest.</summary>
-    public static KernelLaunch Generate(LoopNest nest, GeneratorOptions? options = null)
+    /// <summary>The launches of a nest: one, or two where a long reduction is split.</summary>
+    public static IReadOnlyList<KernelLaunch> Generate(LoopNest nest, GeneratorOptions? options = null)
     {
-        NestAnalysis analysis = new(nest, options ?? GeneratorOptions.Default);
-        if (nest.ScatterCombine is not null && nest.Body is null) return ScatterKernel.Write(analysis);
-        if (nest.Body is null) return MapKernel.Write(analysis);
+        options ??= GeneratorOptions.Default;
+        NestAnalysis analysis = new(nest, options);
+        if (nest.ScatterCombine is not null && nest.Body is null) return [ScatterKernel.Write(analysis)];
+        if (nest.Body is null) return [MapKernel.Write(analysis)];
         if (nest.ScatterCombine is not null) throw new InvalidOperationException($"Nest '{nest.Name}' scatters what it reduces; that takes two nests.");
-        return ContractionKernel.TryWrite(analysis) ?? ReduceKernel.Write(analysis);
+        if (ContractionKernel.TryWrite(analysis) is { } contraction) return [contraction];
+        if (SplitReduction.TrySplit(nest, options) is { } parts) return [.. parts.Select(p => ReduceKernel.Write(new NestAnalysis(p, options)))];
+        return [ReduceKernel.Write(analysis)];
     }
 
-    /// <summary>The launches of a region's nests, in their order.</summary>
-    public static IReadOnlyList<KernelLaunch> Generate(Region region, GeneratorOptions? options = null) => [.. region.Nests.Select(n => Generate(n, options))];
+    /// <summary>The launches of a region: one where its nests go over the same rows, else those of each nest.</summary>
+    public static IReadOnlyList<KernelLaunch> Generate(Region region, GeneratorOptions? options = null) =>
+        RowKernel.TryWrite(region, options ?? GeneratorOptions.Default) is { } row ? [row] : [.. region.Nests.SelectMany(n => Generate(n, options))];
 }

@@ -40,7 +40,7 @@ internal static class ReduceKernel
     /// <summary>A group of threads for each output.</summary>
     private static KernelLaunch WriteShared(NestAnalysis analysis, IReadOnlyList<LoopAxis> space, IReadOnlyList<LoopAxis> reduced, long outputs, long count)
     {
-        Accumulator total = new(analysis.Nest);
+        Accumulator total = new(analysis.Nest, analysis.Options);
         LoopAxis inner = reduced[^1];
         int lanes = SharedLanes(analysis, inner);
         long steps = Math.Max(1, count / lanes / (outputs >= analysis.Options.Multiprocessors * 16L ? 4 : 1));
@@ -114,7 +114,7 @@ internal static class ReduceKernel
     /// <summary>Outputs of their own for each thread; rows of threads split the reduction where there are few.</summary>
     private static KernelLaunch WriteOwn(NestAnalysis analysis, IReadOnlyList<LoopAxis> space, IReadOnlyList<LoopAxis> reduced, long outputs, long count)
     {
-        Accumulator total = new(analysis.Nest);
+        Accumulator total = new(analysis.Nest, analysis.Options);
         int lanes = OwnLanes(analysis, space, outputs);
         int splits = 1;
         long first = reduced.Count == 0 ? 1 : analysis.Options.Guess(reduced[0].Extent);

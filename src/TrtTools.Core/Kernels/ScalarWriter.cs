@@ -35,6 +35,11 @@ internal sealed partial class ScalarWriter(KernelText text, NestAnalysis analysi
     /// <summary>Gives an expression's value from elsewhere.</summary>
     public void Give(Expr expr, string name, bool perLane) => _known[expr] = new Known(name, perLane, perLane);
 
+    /// <summary>Gives an expression's value as it stands in a loop over the lanes.</summary>
+    public void GiveText(Expr expr, string value, bool varies) => _known[expr] = new Known(value, false, varies && lanes > 1);
+
+    public bool IsKnown(Expr expr) => _known.ContainsKey(expr);
+
     /// <summary>Gives what the nest's reduction came to. It is a text as it stands in a loop over the lanes.</summary>
     public void GiveReduced(string name, bool varies) => _reduced = new Known(name, false, varies);
 
@@ -101,7 +106,7 @@ internal sealed partial class ScalarWriter(KernelText text, NestAnalysis analysi
             _ = perLane;
             return;
         }
-        string pointer = text.Pointer(target.View.Storage, target.Offset, Access.Write);
+        string pointer = text.Pointer(target.View.Storage, target.View.Offset, Access.Write);
         if (IsVector(target) && lanes > 1 && !_inLane)
         {
             string place = Offset(target, false, out _), pack = text.Name("p");
@@ -187,7 +192,7 @@ internal sealed partial class ScalarWriter(KernelText text, NestAnalysis analysi
             string at = Offset(access, true, out bool differs);
             return Define(load, $"trt::load_{(type == DataType.Int4 ? "int4" : "uint4")}({whole}, {at})", differs);
         }
-        string pointer = text.Pointer(access.View.Storage, access.Offset, Access.Read);
+        string pointer = text.Pointer(access.View.Storage, access.View.Offset, Access.Read);
         if (lanes > 1 && !_inLane && IsVector(access))
         {
             string place = Offset(access, false, out _), pack = text.Name("p");
@@ -224,7 +229,9 @@ internal sealed partial class ScalarWriter(KernelText text, NestAnalysis analysi
         // The offset inside a storage whose size has 31 bits has as many.
         bool narrow = text.Options.Range(access.View.Storage.ElementCount) is { High: <= int.MaxValue } && access.Terms.All(t => _ranges.IsNarrow(t.Term));
         List<string> sum = [.. parts.Select(p => GeneratorOptions.Is(p.Factor, 1) ? p.Value : narrow ? $"{p.Value} * {text.Extent(p.Factor)}" : $"(trt::i64){p.Value} * {text.Extent(p.Factor)}")];
-        if (ElementText.IsPacked(access.View.Type) && !GeneratorOptions.Is(access.Offset, 0)) sum.Add(text.Extent(access.Offset));
+        // The pointer stands at the view's own offset, which is never negative; the rest, such as a padding's -1, is added here.
+        DimExpr constant = ElementText.IsPacked(access.View.Type) ? access.Offset : access.Offset - access.View.Offset;
+        if (!GeneratorOptions.Is(constant, 0)) sum.Add(text.Extent(constant));
         return sum.Count == 0 ? "0" : string.Join(" + ", sum);
     }
 

@@ -44,7 +44,7 @@ internal static class ScatterKernel
         LinearAccess target = analysis.Target;
         DataType type = target.View.Type;
         bool packed = ElementText.IsPacked(type);
-        string pointer = text.Pointer(target.View.Storage, packed ? DimExpr.Zero : target.Offset, Access.ReadWrite), place = writer.Place(target), value = writer.StoredText(analysis.Nest.Result, type);
+        string pointer = text.Pointer(target.View.Storage, packed ? DimExpr.Zero : target.View.Offset, Access.ReadWrite), place = writer.Place(target), value = writer.StoredText(analysis.Nest.Result, type);
         if (atomic is not null)
         {
             string wide = type is DataType.Int64 or DataType.UInt64 ? combine == Combiner.Sum ? "trt::u64" : "trt::i64" : "int";

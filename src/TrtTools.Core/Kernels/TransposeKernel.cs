@@ -82,7 +82,7 @@ internal static class TransposeKernel
     private static void Copy(KernelText text, NestAnalysis analysis, ScalarWriter reader, LoadExpr load, string shared, int lanes)
     {
         LinearAccess access = analysis.Access(load);
-        string pointer = text.Pointer(access.View.Storage, access.Offset, Access.Read), place = reader.Place(access), element = ElementText.TypeName(access.View.Type);
+        string pointer = text.Pointer(access.View.Storage, access.View.Offset, Access.Read), place = reader.Place(access), element = ElementText.TypeName(access.View.Type);
         if (lanes == 1)
         {
             text.Line($"{shared}[row][column] = {pointer}[{place}];");

@@ -12,29 +12,29 @@ struct And { template <typename T> TRT_INLINE T join(T a, T b) { return (T)(a & 
 struct Or { template <typename T> TRT_INLINE T join(T a, T b) { return (T)(a | b); } };
 
 // The best value so far and where it stands; at < 0: none yet.
-template <typename T> struct Best { T value; i64 at; };
+template <typename T, typename I> struct Best { T value; I at; };
 
 // As one after the other would be compared: NaN stays when it is the very first and is passed over elsewhere.
 template <bool Least, bool Last> struct Extreme
 {
-    template <typename T> TRT_INLINE Best<T> join(Best<T> a, Best<T> b)
+    template <typename T, typename I> TRT_INLINE Best<T, I> join(Best<T, I> a, Best<T, I> b)
     {
         if (a.at < 0) return b;
         if (b.at < 0) return a;
         const bool swapped = b.at < a.at;
-        const Best<T> first = swapped ? b : a, second = swapped ? a : b;
+        const Best<T, I> first = swapped ? b : a, second = swapped ? a : b;
         const bool better = Least ? (Last ? second.value <= first.value : second.value < first.value) : (Last ? second.value >= first.value : second.value > first.value);
         return better ? second : first;
     }
-    template <typename T> TRT_INLINE void take(Best<T> &best, T value, i64 at)
+    template <typename T, typename I> TRT_INLINE void take(Best<T, I> &best, T value, I at)
     {
-        if (value == value || at == 0) best = join(best, Best<T>{value, at});
+        if (value == value || at == 0) best = join(best, Best<T, I>{value, at});
     }
 };
 
 template <typename T> TRT_INLINE T shuffle(T value, int mask) { return __shfl_xor_sync(0xffffffffu, value, mask); }
 TRT_INLINE bool shuffle(bool value, int mask) { return __shfl_xor_sync(0xffffffffu, (int)value, mask) != 0; }
-template <typename T> TRT_INLINE Best<T> shuffle(Best<T> best, int mask) { return Best<T>{shuffle(best.value, mask), shuffle(best.at, mask)}; }
+template <typename T, typename I> TRT_INLINE Best<T, I> shuffle(Best<T, I> best, int mask) { return Best<T, I>{shuffle(best.value, mask), shuffle(best.at, mask)}; }
 
 // The join of Width neighbouring threads of a warp, in each of them. All threads of the warp take part.
 template <typename Op, int Width, typename T> TRT_INLINE T join_lanes(T value)

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using TrtTools.Ir;
 using TrtTools.Tensors;
 
@@ -6,6 +7,8 @@ namespace TrtTools.Tests.Kernels;
 /// <summary>Choices and tensors from a seed, the same everywhere.</summary>
 internal sealed class CaseRandom(ulong seed)
 {
+    private static readonly ConditionalWeakTable<TensorData, object> s_origins = [];
+
     private ulong _state = seed * 0x9E3779B97F4A7C15 + 1;
 
     public ulong Next()
@@ -36,8 +39,27 @@ internal sealed class CaseRandom(ulong seed)
         return order;
     }
 
+    /// <summary>The state that a tensor's content was drawn from; null for other tensors.</summary>
+    public static ulong? Origin(TensorData data) => s_origins.TryGetValue(data, out object? state) ? (ulong)state : null;
+
+    /// <summary>The same content under another shape, still known by its origin.</summary>
+    public static TensorData Reshape(TensorData data, params ReadOnlySpan<long> shape)
+    {
+        TensorData result = data.Reshape(shape);
+        if (Origin(data) is { } state) s_origins.Add(result, state);
+        return result;
+    }
+
     /// <summary>Moderate values: floats from -2 to 2, small integers.</summary>
     public TensorData Tensor(DataType type, long count)
+    {
+        ulong state = _state;
+        TensorData data = Draw(type, count);
+        s_origins.Add(data, state);
+        return data;
+    }
+
+    private TensorData Draw(DataType type, long count)
     {
         byte[] bytes = new byte[type.ByteCount(count)];
         if (type is DataType.Int4 or DataType.UInt4)

@@ -1,3 +1,4 @@
+using TrtTools.Ir;
 using TrtTools.Kernels;
 using TrtTools.Lowering;
 using TrtTools.Lowering.Reference;
@@ -44,13 +45,41 @@ internal sealed class KernelCase
         return storage;
     }
 
+    /// <summary>A whole program instead of nests: a model as lowered, without steps on the host.</summary>
+    public LoweredProgram? Program { get; private set; }
+
+    /// <summary>A model in the notation of <see cref="GraphText"/> with random inputs. Extents of inputs that are symbols have the values given.</summary>
+    public static KernelCase OfGraph(string name, string text, LoweringOptions? options = null, double tolerance = 1e-5, params (string Name, long Value)[] symbols)
+    {
+        KernelCase made = new(name) { Tolerance = tolerance };
+        foreach ((string symbol, long value) in symbols) made.Symbols.Add(symbol, value);
+        LoweredProgram program = GraphLowering.Lower(TestGraphs.Parse(text), options ?? new LoweringOptions { Strict = true }, Report.None, CancellationToken.None);
+        CaseRandom random = new(12345);
+        foreach (TensorView input in program.Inputs) made._inputs.Add((input.Storage, CaseRandom.Reshape(random.Tensor(input.Type, input.Storage.ElementCount.Evaluate(made.Symbols)!.Value), [.. input.Shape.Select(d => d.Evaluate(made.Symbols)!.Value)])));
+        made.Program = program;
+        made.Output = program.Outputs[0];
+        return made;
+    }
+
+    /// <summary>A model whose kernels are timed; it has no data.</summary>
+    public static KernelCase ForTiming(string name, string text, LoweringOptions? options = null)
+    {
+        LoweredProgram program = GraphLowering.Lower(TestGraphs.Parse(text), options ?? new LoweringOptions { Strict = true }, Report.None, CancellationToken.None);
+        return new KernelCase(name) { Program = program, Output = program.Outputs[0], IsTimed = true };
+    }
+
+    public bool IsTimed { get; private init; }
+
+    public IEnumerable<Region> Regions => Program is null ? [Region] : Program.Steps.Cast<RegionStep>().Select(s => s.Region);
+
     public Region Region => new() { Name = Name, Kind = Kind, Operators = Name, Nests = Nests };
 
-    public IReadOnlyList<KernelLaunch> Launches(GeneratorOptions? options = null) => NestGenerator.Generate(Region, options);
+    public IReadOnlyList<KernelLaunch> Launches(GeneratorOptions? options = null) => [.. Regions.SelectMany(r => NestGenerator.Generate(r, options))];
 
     /// <summary>The output by the Reference device, dense.</summary>
     public TensorData Expected()
     {
+        if (Program is not null) return new ReferenceDevice(Program).Run(_inputs.ToDictionary(i => i.Storage.Name, i => i.Data, StringComparer.Ordinal))[Output.Storage.Name];
         List<TensorView> inputs = [.. _inputs.Select(i => TensorView.Dense(i.Storage, [i.Data.ElementCount]))];
         Dictionary<string, TensorData> data = _inputs.ToDictionary(i => i.Storage.Name, i => i.Data.Reshape(i.Data.ElementCount), StringComparer.Ordinal);
         List<SymbolSource> symbols = [];

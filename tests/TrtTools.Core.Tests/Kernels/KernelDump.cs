@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using TrtTools.Kernels;
@@ -27,7 +28,8 @@ internal static class KernelDump
                 long bytes = storage.Type.ByteCount(storage.ElementCount.Evaluate(made.Symbols)!.Value);
                 JsonObject buffer = new() { ["bytes"] = bytes };
                 TensorData? content = storage.Data ?? made.Inputs.FirstOrDefault(i => ReferenceEquals(i.Storage, storage)).Data;
-                if (content is not null) buffer["content"] = Append(data, content);
+                if (content is not null && CaseRandom.Origin(content) is { } state) buffer["random"] = new JsonArray(state.ToString(CultureInfo.InvariantCulture), content.Type.ToString(), content.ElementCount);
+                else if (content is not null) buffer["content"] = Append(data, content.Bytes);
                 bufferList.Add(buffer);
                 return known;
             }
@@ -52,7 +54,13 @@ internal static class KernelDump
                     ["block"] = new JsonArray([.. launch.Block.Select(b => (JsonNode)b)]), ["shared"] = launch.SharedBytes, ["arguments"] = arguments,
                 });
             }
+            if (made.IsTimed)
+            {
+                all.Add(new JsonObject { ["name"] = made.Name, ["launches"] = launches, ["buffers"] = bufferList });
+                continue;
+            }
             TensorData expected = made.Expected();
+            long[] places = Sample(expected.ElementCount);
             long Value(DimExpr extent) => extent.Evaluate(made.Symbols)!.Value;
             JsonArray Numbers(IEnumerable<DimExpr> extents) => new([.. extents.Select(e => (JsonNode)Value(e))]);
             all.Add(new JsonObject
@@ -60,7 +68,8 @@ internal static class KernelDump
                 ["name"] = made.Name, ["tolerance"] = made.Tolerance, ["launches"] = launches,
                 ["output"] = new JsonObject
                 {
-                    ["buffer"] = BufferOf(made.Output.Storage), ["type"] = expected.Type.ToString(), ["shape"] = Numbers(made.Output.Shape), ["strides"] = Numbers(made.Output.Strides), ["offset"] = Value(made.Output.Offset), ["content"] = Append(data, expected),
+                    ["buffer"] = BufferOf(made.Output.Storage), ["type"] = expected.Type.ToString(), ["shape"] = Numbers(made.Output.Shape), ["strides"] = Numbers(made.Output.Strides), ["offset"] = Value(made.Output.Offset), 
+                    ["places"] = new JsonArray([.. places.Select(p => (JsonNode)p)]), ["content"] = Append(data, Elements(expected, places)),
                 },
                 ["buffers"] = bufferList,
             });
@@ -70,10 +79,31 @@ internal static class KernelDump
         foreach ((string name, string text) in KernelHeaders.All) File.WriteAllText(Path.Combine(folder, name), text);
     }
 
-    private static JsonArray Append(FileStream data, TensorData content)
+    /// <summary>Where outputs are compared: all of a small one; of others both ends and places spread between, no two of which are one block apart. TRTTOOLS_DUMP_ALL=1 takes every place.</summary>
+    private static long[] Sample(long count)
+    {
+        if (count <= 512 || Environment.GetEnvironmentVariable("TRTTOOLS_DUMP_ALL") == "1") return [.. Enumerable.Range(0, (int)count).Select(i => (long)i)];
+        return [.. Enumerable.Range(0, 64).SelectMany(i => new[] { i, count - 1 - i }).Concat(Enumerable.Range(0, 384).Select(i => 64 + (i * (count - 128) / 384))).Distinct().Order()];
+    }
+
+    /// <summary>Chosen elements as doubles.</summary>
+    private static byte[] Elements(TensorData tensor, long[] places)
+    {
+        double[] all = tensor.Type switch
+        {
+            DataType.Int4 or DataType.UInt4 => [.. Enumerable.Range(0, (int)tensor.ElementCount).Select(i => (double)Nibble(tensor.Bytes[i / 2] >> (i % 2 * 4), tensor.Type))],
+            DataType.UInt64 => [.. tensor.AsSpan<ulong>().ToArray().Select(v => (double)v)],
+            _ => tensor.ToDouble(),
+        };
+        return MemoryMarshal.AsBytes<double>(places.Select(p => all[p]).ToArray()).ToArray();
+    }
+
+    private static int Nibble(int bits, DataType type) => type == DataType.Int4 ? ((bits & 15) ^ 8) - 8 : bits & 15;
+
+    private static JsonArray Append(FileStream data, ReadOnlySpan<byte> content)
     {
         long at = data.Position;
-        data.Write(content.Bytes);
-        return [at, content.ByteCount];
+        data.Write(content);
+        return [at, content.Length];
     }
 }

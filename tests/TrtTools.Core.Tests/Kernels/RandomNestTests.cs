@@ -7,7 +7,7 @@ namespace TrtTools.Tests.Kernels;
 public sealed class RandomNestTests
 {
     private static IEnumerable<KernelCase> Cases(int each) =>
-        Enumerable.Range(0, each).SelectMany(i => new[] { RandomNests.Map(i), RandomNests.Reduce(i), RandomNests.Contract(i), RandomNests.Scatter(i) });
+        Enumerable.Range(0, each).SelectMany(i => new[] { RandomNests.Map(i), RandomNests.Reduce(i), RandomNests.Contract(i), RandomNests.Scatter(i) }).Concat(RowCases.All());
 
     [Fact]
     public void Every_nest_has_a_text_and_the_same_one_each_time()
@@ -36,6 +36,6 @@ public sealed class RandomNestTests
     {
         string? folder = Environment.GetEnvironmentVariable("TRTTOOLS_DUMP_KERNELS");
         Assert.SkipUnless(folder is { Length: > 0 }, "TRTTOOLS_DUMP_KERNELS names no folder.");
-        KernelDump.Write(folder!, Cases(int.TryParse(Environment.GetEnvironmentVariable("TRTTOOLS_DUMP_EACH"), out int each) ? each : 100));
+        KernelDump.Write(folder!, Cases(int.TryParse(Environment.GetEnvironmentVariable("TRTTOOLS_DUMP_EACH"), out int each) ? each : 100).Concat(TimingCases.All()));
     }
 }

@@ -1,0 +1,48 @@
+using TrtTools.Lowering;
+using TrtTools.Tensors;
+
+namespace TrtTools.Tests.Kernels;
+
+/// <summary>Softmax and the normalizations as lowered, over rows of many lengths.</summary>
+internal static class RowCases
+{
+    public static IEnumerable<KernelCase> All()
+    {
+        foreach (DataType type in (DataType[])[DataType.Float32, DataType.Float16, DataType.BFloat16])
+        {
+            double tolerance = type switch { DataType.Float16 => 2e-3, DataType.BFloat16 => 1.6e-2, _ => 2e-5 };
+            foreach (string shape in (string[])["5,10", "3,7,1000", "40,128", "4,197", "2,3,768", "2,4096", "1,20000", "600,64", "70,33"])
+            {
+                yield return Case($"softmax.{type}.{shape}", $"x: {type}[{shape}] -> y: {type}[{shape}] {{ y = Softmax(x){{axis=-1}} }}", tolerance);
+            }
+            foreach (string shape in (string[])["6,8", "3,768", "2,9,100", "2,1024", "1,6000", "80,96"])
+            {
+                string width = shape[(shape.LastIndexOf(',') + 1)..];
+                yield return Case($"layernorm.{type}.{shape}",
+                    $"x: {type}[{shape}], s: {type}[{width}], b: {type}[{width}] -> y: {type}[{shape}] {{ y = LayerNormalization(x, s, b) }}", tolerance * 4);
+                yield return Case($"residual-layernorm.{type}.{shape}",
+                    $"x: {type}[{shape}], r: {type}[{shape}], s: {type}[{width}], b: {type}[{width}] -> y: {type}[{shape}] {{ a = Add(x, r); n = LayerNormalization(a, s, b); y = Mul(n, a) }}", tolerance * 8);
+            }
+            yield return Case($"logsoftmax.{type}", $"x: {type}[20,50] -> y: {type}[20,50] {{ y = LogSoftmax(x){{axis=-1}} }}", tolerance);
+            yield return Case($"softmax-middle.{type}", $"x: {type}[3,20,17] -> y: {type}[3,20,17] {{ y = Softmax(x){{axis=1}} }}", tolerance);
+            yield return Case($"masked-softmax.{type}", $"x: {type}[2,3,16,40], m: {type}[2,1,1,40] -> y: {type}[2,3,16,40] {{ c = Constant{{value={type} 0.125}}(); d = Mul(x, c); a = Add(d, m); y = Softmax(a){{axis=-1}} }}", tolerance);
+            yield return Case($"instancenorm.{type}", $"x: {type}[2,5,9,8], s: {type}[5], b: {type}[5] -> y: {type}[2,5,9,8] {{ y = InstanceNormalization(x, s, b) }}", tolerance * 4);
+            yield return Case($"groupnorm.{type}", $"<opset 21> x: {type}[2,12,6,10], s: {type}[12], b: {type}[12] -> y: {type}[2,12,6,10] {{ n = GroupNormalization(x, s, b){{num_groups=3}}; g = Sigmoid(n); y = Mul(n, g) }}", tolerance * 4);
+        }
+        yield return Case("softmax.dynamic", "x: Float32[n,k] -> y: Float32[n,k] { y = Softmax(x){axis=-1} }", 2e-5, ("n", 37), ("k", 211));
+        yield return Case("layernorm.dynamic", "x: Float16[n,384], s: Float16[384], b: Float16[384] -> y: Float16[n,384] { y = LayerNormalization(x, s, b) }", 8e-3, ("n", 21));
+        yield return Case("softmax.Float64", "x: Float64[9,70] -> y: Float64[9,70] { y = Softmax(x){axis=-1} }", 1e-11);
+        yield return Case("reduce-chain", "x: Float32[8,60] -> y: Float32[8,60] { m = ReduceMax{axes=[1]}(x); d = Sub(x, m); y = Exp(d) }", 2e-5);
+        yield return Case("split.sum", "x: Float32[2,600001] -> y: Float32[2] { a = Constant{value=Int64[1] [1]}(); y = ReduceSum(x, a){keepdims=0} }", 1e-4);
+        yield return Case("split.maximum", "x: Int32[1100003] -> y: Int32[] { y = ReduceMax(x){keepdims=0} }", 0);
+        yield return Case("split.columns", "x: Float16[16400,72] -> y: Float16[72] { a = Constant{value=Int64[1] [0]}(); y = ReduceMean(x){axes=[0], keepdims=0} }", 1e-2);
+        yield return Case("flat.bias", "x: Float16[64,512,3,7], b: Float16[512,1,1], c: Float16[512,3,1] -> y: Float16[64,512,3,7] { a = Add(x, b); m = Mul(a, c); y = Relu(m) }", 2e-3);
+        foreach (bool last in (bool[])[false, true])
+        {
+            yield return KernelCase.OfGraph($"groupnorm.half.last={last}", "<opset 21> x: Float32[2,32,8,8], s: Float32[32], b: Float32[32] -> y: Float32[2,32,8,8] { a = Relu(x); n = GroupNormalization(a, s, b){num_groups=4}; y = Relu(n) }",
+                new LoweringOptions { Strict = true, FloatStorage = DataType.Float16, ChannelsLast = last }, 8e-3);
+        }
+    }
+
+    private static KernelCase Case(string name, string text, double tolerance, params (string Name, long Value)[] symbols) => KernelCase.OfGraph(name, text, null, tolerance, symbols);
+}
