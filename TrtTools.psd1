@@ -14,6 +14,7 @@
         'Build-Engine'
         'Compare-EngineOutput'
         'Expand-OnnxFunction'
+        'Compare-OnnxGraph'
         'Export-CalibrationCache'
         'Export-OnnxGraph'
         'Get-EngineDevice'
@@ -22,6 +23,7 @@
         'Get-GraphInitializer'
         'Get-GraphNode'
         'Get-GraphTensor'
+        'Get-TensorStatistic'
         'Import-CalibrationCache'
         'Import-Engine'
         'Import-OnnxGraph'
@@ -44,6 +46,7 @@
         'Split-OnnxGraph'
         'Test-OnnxGraph'
         'Test-OperatorSupport'
+        'Test-WeightSparsity'
     )
     FunctionsToExport    = @()
     VariablesToExport    = @()

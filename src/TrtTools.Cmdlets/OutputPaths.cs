@@ -53,7 +53,7 @@ internal sealed class OutputPaths(PSCmdlet cmdlet)
         }
     }
 
-    private static string SafeName(string name)
+    internal static string SafeName(string name)
     {
         char[] invalid = Path.GetInvalidFileNameChars();
         string safe = new([.. name.Select(c => invalid.Contains(c) || c is ':' or '\\' or '/' ? '_' : c)]);

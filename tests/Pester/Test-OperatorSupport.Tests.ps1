@@ -53,4 +53,25 @@ Describe 'Test-OperatorSupport' {
     It 'refuses a target that it does not know' {
         { $graph | Test-OperatorSupport -Target Toaster } | Should -Throw -ErrorId 'CannotConvertArgumentNoMessage,TrtTools.Cmdlets.TestOperatorSupportCommand'
     }
+
+    It 'writes the parts that are supported and those that are not' {
+        New-UnsupportedModel "$TestDrive/cut.onnx" | Out-Null
+        $null = New-Item -ItemType Directory "$TestDrive/parts"
+        $parts = @(Import-OnnxGraph "$TestDrive/cut.onnx" | Test-OperatorSupport -Partition -OutputPath "$TestDrive/parts")
+        $parts.Supported | Should -Be $true, $false, $true
+        $parts[1].Operators | Should -Be 'GlobalAveragePuul: 1'
+        $parts[1].Reasons | Should -Not -BeNullOrEmpty
+        (Get-ChildItem "$TestDrive/parts").Name | Should -Be 'cut-supported-0.onnx', 'cut-supported-1.onnx', 'cut-unsupported-0.onnx'
+        Import-OnnxGraph "$TestDrive/parts/cut-supported-*.onnx" | Test-OperatorSupport -Quiet | Should -Be $true, $true
+        (Import-OnnxGraph "$TestDrive/parts/cut-supported-0.onnx").Outputs.Name | Should -Be $parts[1].Inputs
+    }
+
+    It 'writes no parts with -WhatIf, or without a folder' {
+        $null = New-Item -ItemType Directory "$TestDrive/nothing"
+        $graph | Test-OperatorSupport -Partition -OutputPath "$TestDrive/nothing" -WhatIf
+        Get-ChildItem "$TestDrive/nothing" | Should -BeNullOrEmpty
+        $part = $graph | Test-OperatorSupport -Partition
+        $part.NodeCount | Should -Be $graph.Nodes.Count
+        $part.Path | Should -BeNullOrEmpty
+    }
 }

@@ -1,0 +1,24 @@
+BeforeAll {
+    . "$PSScriptRoot/TrtTools.TestHelpers.ps1"
+    $graph = Import-OnnxGraph $digits
+}
+
+Describe 'Test-WeightSparsity' {
+    It 'gives one record for each weight' {
+        $found = @($graph | Test-WeightSparsity)
+        $found.Count | Should -Be @($graph.Nodes | Where-Object OpType -In 'Conv', 'Gemm', 'MatMul').Count
+        $found.IsSparse | Should -Not -Contain $true
+        $found[0].Reason | Should -Match 'no multiple of 4'
+        $found[-1].DenseGroupCount | Should -BeGreaterThan 0
+    }
+
+    It 'takes wildcards' {
+        $one = @($graph | Test-WeightSparsity)[0]
+        ($graph | Test-WeightSparsity -Name $one.Weight).NodeName | Should -Be $one.NodeName
+        $graph | Test-WeightSparsity -Name 'no such*' | Should -BeNullOrEmpty
+    }
+
+    It 'says no with -Quiet' {
+        $graph | Test-WeightSparsity -Quiet | Should -BeFalse
+    }
+}
