@@ -10,10 +10,11 @@ internal static class DeclarationLint
 {
     private const string DeclareType = "Declare element type and shape where the model is exported";
 
-    public static void Check(LintBody body, LintLog log)
+    /// <param name="readsContent">Looks through the weights for what is not finite, which takes time with their size.</param>
+    public static void Check(LintBody body, LintLog log, bool readsContent = true)
     {
         if (body.IsMain) CheckMain(body, log);
-        foreach (Value value in body.Graph.Initializers) CheckInitializer(value, body, log);
+        foreach (Value value in body.Graph.Initializers) CheckInitializer(value, body, log, readsContent);
         if (body.Graph.Outer is not { } outer) return;
         foreach (Value value in body.Graph.Values)
         {
@@ -53,7 +54,7 @@ internal static class DeclarationLint
     private static bool HasOtherType(Value output) =>
         output.Graph.Remainder is GraphRemainder remainder && remainder.Outputs.Any(o => o.Name == output.Name && o.Type is { TensorType: null, ValueCase: not Onnx.Proto.TypeProto.ValueOneofCase.None });
 
-    private static void CheckInitializer(Value value, LintBody body, LintLog log)
+    private static void CheckInitializer(Value value, LintBody body, LintLog log, bool readsContent)
     {
         TensorData data = value.Data!;
         TensorType actual = TensorType.Of(data);
@@ -64,7 +65,7 @@ internal static class DeclarationLint
             log.Error("InitializerTypeContradiction", "", $"Initializer '{value.Name}'{body.Where} is declared {declared}, but holds {actual}", "Make declaration and content agree where the model is exported");
             break;
         }
-        if (CountNotFinite(data) is > 0 and long count)
+        if (readsContent && CountNotFinite(data) is > 0 and long count)
         {
             log.Warning("WeightNotFinite", value.UseList.Count > 0 ? value.UseList[0].Node.DisplayName : "", Invariant($"Initializer '{value.Name}'{body.Where} holds {count:N0} NaN or infinite element(s)"), "Check the training, or the conversion to a smaller type");
         }

@@ -27,7 +27,7 @@ public static class GraphLint
     {
         List<GraphFinding> findings = [];
         LintLog log = new(findings, graph.Name, graph.Path);
-        foreach (LintBody body in LintBody.All(graph)) DeclarationLint.Check(body, log);
+        foreach (LintBody body in LintBody.All(graph)) DeclarationLint.Check(body, log, readsContent: false);
         ModelLint.Check(graph, log);
         CheckInferred(graph, log);
         return [.. findings.Where(f => f.Severity == FindingSeverity.Error)];

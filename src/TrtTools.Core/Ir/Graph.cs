@@ -6,12 +6,17 @@ namespace TrtTools.Ir;
 /// one body, and a name that a nested body does not define is looked up outwards.</summary>
 internal sealed class Graph
 {
-    private readonly Dictionary<string, Value> _values = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Value> _values;
     private readonly List<Value> _inputs = [];
     private readonly List<Value> _outputs = [];
     private int _fresh;
 
-    public Graph(string name) => Name = name;
+    /// <param name="valueCount">How many values to expect.</param>
+    public Graph(string name, int valueCount = 0)
+    {
+        Name = name;
+        _values = new Dictionary<string, Value>(valueCount, StringComparer.Ordinal);
+    }
 
     public string Name { get; set; }
 
@@ -35,6 +40,8 @@ internal sealed class Graph
 
     /// <summary>Every value this body defines, in the order of definition.</summary>
     public IEnumerable<Value> Values => _values.Values;
+
+    public int ValueCount => _values.Count;
 
     public IEnumerable<Value> Initializers => _values.Values.Where(v => v.Data is not null);
 

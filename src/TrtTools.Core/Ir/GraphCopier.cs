@@ -3,12 +3,12 @@ namespace TrtTools.Ir;
 /// <summary>Copies bodies. Weights, remainders and attribute contents are shared, since they are immutable.</summary>
 internal static class GraphCopier
 {
-    public static Graph Copy(Graph source) => Copy(source, []);
+    public static Graph Copy(Graph source) => Copy(source, new Dictionary<Value, Value>(source.ValueCount));
 
     /// <summary>Copies a body; a value of an outer body that <paramref name="map"/> holds is replaced, any other is read as it is.</summary>
     public static Graph Copy(Graph source, Dictionary<Value, Value> map)
     {
-        Graph copy = new(source.Name) { Remainder = source.Remainder };
+        Graph copy = new(source.Name, source.ValueCount) { Remainder = source.Remainder };
         foreach (Value input in source.Inputs)
         {
             Value twin = copy.AddInput(input.Name, input.Type);

@@ -34,8 +34,20 @@ internal sealed class GraphEdit
         foreach (Value? output in node.Outputs) Touch(output);
     }
 
-    /// <summary>Types as inference finds them, for values that the file says nothing of. The model's own types stay.</summary>
-    public IReadOnlyDictionary<Value, TensorType> InferredTypes() => TypeKeeper.Infer(Model);
+    /// <summary>Types as they are now, inferred where the file says nothing. The model's own types stay.</summary>
+    public InferredTypes Types() => new InferredTypes(Model).Now();
+
+    /// <summary>The inferred types of all values at once.</summary>
+    public IReadOnlyDictionary<Value, TensorType> InferredTypes()
+    {
+        InferredTypes types = Types();
+        Dictionary<Value, TensorType> all = [];
+        foreach (Value value in Body.WithSubgraphs.SelectMany(g => g.Values))
+        {
+            if (types.Inferred(value) is { } type) all[value] = type;
+        }
+        return all;
+    }
 
     /// <summary>A name that no node has.</summary>
     public string FreshNodeName(string wanted)

@@ -81,7 +81,7 @@ public static class GraphMerge
 
     private static void CheckPair(GraphEdit edit, Value from, Value to)
     {
-        TensorType? given = from.Type ?? edit.InferredTypes().GetValueOrDefault(from);
+        TensorType? given = edit.Types().Of(from);
         if (given is null || to.Type is not { } wanted || ShapeText.WhyNot(wanted, given) is null) return;
         throw new TrtToolsException(ErrorCode.ChangeRefused, $"Tensor '{from.Name}'", $"it is {given}", $"'{to.Name}' of the second graph takes {wanted}", "Add a Cast, Reshape or Transpose first (Add-GraphNode)");
     }

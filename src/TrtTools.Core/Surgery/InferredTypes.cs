@@ -4,25 +4,38 @@ using TrtTools.Tensors;
 
 namespace TrtTools.Surgery;
 
-/// <summary>Types of a graph's values, where the file does not state them as inference finds them. The graph stays as it is, since others may be reading it;
-/// nothing is inferred before a type is missing.</summary>
+/// <summary>Types of a graph's values: as the file states them, else as inference finds them. The graph stays as it is, since others may be reading it.</summary>
 internal sealed class InferredTypes(OnnxGraph graph)
 {
-    private Dictionary<Graph, Graph>? _twins;
+    private ShapeWalk? _walk;
 
+    /// <summary>Nothing is inferred before a type is missing.</summary>
     public TensorType? Of(Value value)
     {
         if (value.Type is { DataType: not DataType.Undefined } declared) return declared;
         if (value.Data is { } data) return TensorType.Of(data);
-        return (_twins ??= Infer()).GetValueOrDefault(value.Graph)?.Find(value.Name)?.Type;
+        return Inferred(value);
     }
 
-    private Dictionary<Graph, Graph> Infer()
+    /// <summary>As inference finds it, with what the file states where inference knows less.</summary>
+    public TensorType? Inferred(Value value) => Walk.TypeOf(value) is { DataType: not DataType.Undefined } found ? found : null;
+
+    /// <summary>Infers at once, for a graph that changes afterwards.</summary>
+    public InferredTypes Now()
     {
-        OnnxGraph copy = graph.Copy();
-        ShapeInference.Infer(copy);
-        Dictionary<Graph, Graph> twins = [];
-        foreach ((Graph own, Graph twin) in graph.Body.WithSubgraphs.Zip(copy.Body.WithSubgraphs)) twins.Add(own, twin);
-        return twins;
+        _ = Walk;
+        return this;
+    }
+
+    private ShapeWalk Walk
+    {
+        get
+        {
+            if (_walk is not null) return _walk;
+            // Without Commit it writes nothing to the graph.
+            ShapeWalk walk = new(graph, null);
+            walk.Run();
+            return _walk = walk;
+        }
     }
 }

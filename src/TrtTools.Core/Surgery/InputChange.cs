@@ -56,7 +56,7 @@ public static class InputChange
         }
         Value value = edit.Names.MainTensor(name);
         if (value.IsGraphInput && value.Data is null) throw new TrtToolsException(ErrorCode.ChangeRefused, $"Tensor '{name}'", "it is an input already", "A tensor that is none", "Leave out -Add to change its type or shape");
-        TensorType? known = value.Type ?? (value.Data is { } data ? TensorType.Of(data) : edit.InferredTypes().GetValueOrDefault(value));
+        TensorType? known = edit.Types().Of(value);
         DataType type = options.DataType ?? known?.DataType ?? throw new TrtToolsException(ErrorCode.ShapeUnknown, $"Tensor '{name}'", "nothing is known of its element type", "An element type", "Add -DataType");
         if (value.Producer is { } producer) orphans.AddRange(Rewiring.ReadBy(producer));
         (Node? old, int index) = (value.Producer, value.OutputIndex);

@@ -57,7 +57,7 @@ public static class NodeRemoval
             }
             nodes.AddRange(found.Where(n => !nodes.Contains(n)));
         }
-        IReadOnlyDictionary<Value, TensorType> types = options.Stub == NodeStub.None ? new Dictionary<Value, TensorType>() : edit.InferredTypes();
+        InferredTypes? types = options.Stub == NodeStub.None ? null : edit.Types();
         List<Value?> orphans = [];
         HashSet<Node> chosen = [.. nodes];
         // From the end: a chain of nodes to go then leaves no reader behind.
@@ -70,7 +70,7 @@ public static class NodeRemoval
             {
                 if (node.Outputs[i] is not { HasUses: true } output) continue;
                 foreach (Node reader in Rewiring.ReadersOf(output).ToList()) edit.Touch(reader);
-                if (options.Stub != NodeStub.None) Stub(edit, output, types, options.Stub);
+                if (options.Stub != NodeStub.None) Stub(edit, output, types!.Of(output), options.Stub);
                 else if (options.Reconnect) Reconnect(node, inPairs ? i : null, output, options.Through, edit);
                 else throw StillRead(node, output);
             }
@@ -91,10 +91,10 @@ public static class NodeRemoval
         return false;
     }
 
-    private static void Stub(GraphEdit edit, Value output, IReadOnlyDictionary<Value, TensorType> types, NodeStub stub)
+    private static void Stub(GraphEdit edit, Value output, TensorType? known, NodeStub stub)
     {
         string subject = $"Tensor '{output.Name}'";
-        TensorType type = types.GetValueOrDefault(output) ?? output.Type ?? throw new TrtToolsException(ErrorCode.ShapeUnknown, subject, "nothing is known of its type", "An element type for what stands in", "Declare it first: Set-GraphOutput -Add with -DataType");
+        TensorType type = known ?? throw new TrtToolsException(ErrorCode.ShapeUnknown, subject, "nothing is known of its type", "An element type for what stands in", "Declare it first: Set-GraphOutput -Add with -DataType");
         if (stub == NodeStub.Input)
         {
             if (output.Graph != edit.Body) throw new TrtToolsException(ErrorCode.ChangeRefused, subject, $"it stands in a subgraph ('{GraphNode.ScopeOf(output.Graph)}'), whose inputs its node gives", "A node of the main graph", "Use -Stub Zero, or -Reconnect");

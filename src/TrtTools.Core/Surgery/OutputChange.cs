@@ -73,14 +73,14 @@ public static class OutputChange
 
     private static void AddAll(GraphEdit edit, IReadOnlyList<string> except, Report report)
     {
-        IReadOnlyDictionary<Value, TensorType> types = edit.InferredTypes();
+        InferredTypes types = edit.Types();
         HashSet<Value> outputs = [.. edit.Body.Outputs];
         HashSet<Value> left = [.. edit.Names.Tensors(except)];
         int untyped = 0;
         foreach (Value value in edit.Body.Values.Where(v => v.Producer is not null).ToList())
         {
             if (outputs.Contains(value) || left.Contains(value)) continue;
-            if (!types.ContainsKey(value) && value.Type is null)
+            if (types.Of(value) is null)
             {
                 untyped++;
                 continue;
@@ -92,10 +92,10 @@ public static class OutputChange
 
     private static void Declare(GraphEdit edit, IReadOnlyList<Value> values, OutputChangeOptions options)
     {
-        IReadOnlyDictionary<Value, TensorType> types = edit.InferredTypes();
+        InferredTypes types = edit.Types();
         foreach (Value value in values)
         {
-            TensorType? known = types.GetValueOrDefault(value);
+            TensorType? known = types.Of(value);
             DataType type = options.DataType ?? known?.DataType ?? value.Type?.DataType ?? throw new TrtToolsException(ErrorCode.OptionInvalid, $"Output '{value.Name}'", "nothing is known of its element type", "An element type", "Add -DataType");
             TensorType declared = new(type, options.Shape is null ? value.Type?.Shape ?? known?.Shape : ShapeText.Parse(options.Shape, $"-Shape of '{value.Name}'"));
             if (ShapeText.WhyNot(declared, Computed(edit, value)) is { } why)
@@ -112,7 +112,7 @@ public static class OutputChange
         if (value.Producer is null) return value.Type;
         TensorType? declared = value.Type;
         value.Type = null;
-        TensorType? found = edit.InferredTypes().GetValueOrDefault(value);
+        TensorType? found = edit.Types().Of(value);
         value.Type = declared;
         return found;
     }

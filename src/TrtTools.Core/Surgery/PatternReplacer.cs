@@ -127,7 +127,7 @@ internal sealed class PatternReplacer(GraphEdit edit)
 
     private readonly Dictionary<Value, DataType> _guessed = [];
 
-    private IReadOnlyDictionary<Value, TensorType>? _types;
+    private readonly InferredTypes _types = edit.Types();
 
     /// <summary>The element type as declared, else as inferred in the graph before any replacement.</summary>
     private DataType? TypeOf(Value? value)
@@ -136,7 +136,7 @@ internal sealed class PatternReplacer(GraphEdit edit)
         if (value.Type is { DataType: not DataType.Undefined } known) return known.DataType;
         if (value.Data is { } data) return data.Type;
         if (_guessed.TryGetValue(value, out DataType guess)) return guess;
-        return (_types ??= edit.InferredTypes()).TryGetValue(value, out TensorType? type) ? type.DataType : null;
+        return _types.Of(value)?.DataType;
     }
 
     private static TensorData Constant(GraphTextTerm.Numbers numbers, DataType? type)

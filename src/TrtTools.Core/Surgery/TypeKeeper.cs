@@ -1,5 +1,4 @@
 using TrtTools.Ir;
-using TrtTools.Shapes;
 using TrtTools.Tensors;
 
 namespace TrtTools.Surgery;
@@ -17,20 +16,6 @@ internal sealed class TypeKeeper
         {
             foreach (Value value in body.Values) _saved.Add((value, value.Type));
         }
-    }
-
-    /// <summary>What inference finds, without leaving a trace on the model.</summary>
-    public static IReadOnlyDictionary<Value, TensorType> Infer(OnnxGraph model)
-    {
-        TypeKeeper keeper = new(model);
-        ShapeInference.Infer(model);
-        Dictionary<Value, TensorType> types = [];
-        foreach ((Value value, _) in keeper._saved)
-        {
-            if (value.Type is { DataType: not DataType.Undefined } type) types[value] = type;
-        }
-        foreach ((Value value, TensorType? old) in keeper._saved) value.Type = old;
-        return types;
     }
 
     /// <summary>Puts the types back. What depends on a change keeps of its old type what inference does not contradict, and outputs of the model
