@@ -71,6 +71,8 @@ internal sealed unsafe class CudaContext : IDevice
 
     public void EncodeTensorMap(in TensorMapDescription map, void* target) => CudaTensorMap.Encode(Api, map, target);
 
+    public DeviceState? ReadState() => DeviceMonitor.Read(Properties.Uuid.AsSpan());
+
     /// <summary>Waits for all work on the device.</summary>
     public void Synchronize() => Api.Check(Api.cuCtxSynchronize(), "cuCtxSynchronize");
 
@@ -131,6 +133,9 @@ internal sealed record CudaDeviceProperties
 
     public required int ThreadsPerMultiprocessor { get; init; }
 
+    /// <summary>16 bytes that no other device has.</summary>
+    public required System.Collections.Immutable.ImmutableArray<byte> Uuid { get; init; }
+
     public string ComputeCapabilityText => $"{ComputeCapability / 10}.{ComputeCapability % 10}";
 
     public override string ToString() => $"{Name} (compute capability {ComputeCapabilityText})";
@@ -139,6 +144,8 @@ internal sealed record CudaDeviceProperties
     {
         byte* name = stackalloc byte[256];
         api.Check(api.cuDeviceGetName(name, 256, device), "cuDeviceGetName");
+        byte* uuid = stackalloc byte[16];
+        api.Check(api.cuDeviceGetUuid_v2(uuid, device), "cuDeviceGetUuid_v2");
         nuint bytes = 0;
         api.Check(api.cuDeviceTotalMem_v2(&bytes, device), "cuDeviceTotalMem_v2");
         int Attribute(int attribute)
@@ -151,7 +158,7 @@ internal sealed record CudaDeviceProperties
         {
             DeviceId = deviceId, Name = Encoding.UTF8.GetString(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(name)), MemoryBytes = (long)bytes,
             ComputeCapability = 10 * Attribute(75) + Attribute(76), Multiprocessors = Attribute(16), L2Bytes = Attribute(38),
-            SharedBytesPerBlock = Attribute(97), SharedBytesPerMultiprocessor = Attribute(81), ThreadsPerMultiprocessor = Attribute(39),
+            SharedBytesPerBlock = Attribute(97), SharedBytesPerMultiprocessor = Attribute(81), ThreadsPerMultiprocessor = Attribute(39), Uuid = [.. new ReadOnlySpan<byte>(uuid, 16)],
         };
     }
 }

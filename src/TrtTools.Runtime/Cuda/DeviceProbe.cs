@@ -3,6 +3,9 @@ namespace TrtTools.Cuda;
 /// <summary>Finds the devices of this machine.</summary>
 public static class DeviceProbe
 {
+    /// <summary>The oldest generation that engines are built for.</summary>
+    private const int OldestCapability = 80;
+
     /// <summary>CUDA devices first, then the CPU, which is always there.</summary>
     public static IReadOnlyList<EngineDevice> List()
     {
@@ -30,7 +33,16 @@ public static class DeviceProbe
         return new EngineDevice
         {
             Name = name, Kind = "Cuda", DeviceId = ordinal, ComputeCapability = capability, MemoryBytes = bytes, DriverVersion = driver.Version, Libraries = libraries,
-            Notes = [$"{multiprocessors} multiprocessors"],
+            Notes = [$"{multiprocessors} multiprocessors", .. Missing(capability)],
         };
+    }
+
+    /// <summary>What a device or a machine without a library does not do.</summary>
+    private static IEnumerable<string> Missing(string capability)
+    {
+        if (int.TryParse(capability.Replace(".", "", StringComparison.Ordinal), System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out int number) && number < OldestCapability) yield return "engines need compute capability 8.0";
+        if (CudaLibraries.Find(CudaLibraries.Nvrtc) is not { } nvrtc) yield return "without NVRTC it runs engines, and builds none";
+        else if (CudaDriver.Current.MajorVersion > 0 && Version.TryParse(nvrtc.Version, out Version? version) && version.Major > CudaDriver.Current.MajorVersion) yield return $"NVRTC {nvrtc.Version} is newer than the driver (CUDA {CudaDriver.Current.Version}), which may refuse its code: update the driver";
+        if (CudaLibraries.Find(CudaLibraries.CublasLt) is null || CudaLibraries.Find(CudaLibraries.Cudnn) is null) yield return "without cuBLASLt or cuDNN generated kernels do all the work";
     }
 }

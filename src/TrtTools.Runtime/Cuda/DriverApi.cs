@@ -14,6 +14,7 @@ internal sealed unsafe class DriverApi
     public readonly delegate* unmanaged<byte*, int, int, int> cuDeviceGetName;
     public readonly delegate* unmanaged<int*, int, int, int> cuDeviceGetAttribute;
     public readonly delegate* unmanaged<nuint*, int, int> cuDeviceTotalMem_v2;
+    public readonly delegate* unmanaged<byte*, int, int> cuDeviceGetUuid_v2;
     public readonly delegate* unmanaged<nint*, int, int> cuDevicePrimaryCtxRetain;
     public readonly delegate* unmanaged<int, int> cuDevicePrimaryCtxRelease_v2;
     public readonly delegate* unmanaged<nint, int> cuCtxSetCurrent, cuCtxPushCurrent_v2;
@@ -58,6 +59,7 @@ internal sealed unsafe class DriverApi
         cuDeviceGetName = (delegate* unmanaged<byte*, int, int, int>)export(nameof(cuDeviceGetName));
         cuDeviceGetAttribute = (delegate* unmanaged<int*, int, int, int>)export(nameof(cuDeviceGetAttribute));
         cuDeviceTotalMem_v2 = (delegate* unmanaged<nuint*, int, int>)export(nameof(cuDeviceTotalMem_v2));
+        cuDeviceGetUuid_v2 = (delegate* unmanaged<byte*, int, int>)export(nameof(cuDeviceGetUuid_v2));
         cuDevicePrimaryCtxRetain = (delegate* unmanaged<nint*, int, int>)export(nameof(cuDevicePrimaryCtxRetain));
         cuDevicePrimaryCtxRelease_v2 = (delegate* unmanaged<int, int>)export(nameof(cuDevicePrimaryCtxRelease_v2));
         cuCtxSetCurrent = (delegate* unmanaged<nint, int>)export(nameof(cuCtxSetCurrent));

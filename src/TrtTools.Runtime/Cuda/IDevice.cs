@@ -26,6 +26,9 @@ internal interface IDevice : IDisposable
     /// <summary>Functions of a module keep it loaded; it is unloaded with <paramref name="module"/>.</summary>
     IDeviceKernel LoadKernel(ReadOnlySpan<byte> image, string function, out IDisposable module);
 
+    /// <summary>Clocks and what slows the device down, where that can be read.</summary>
+    DeviceState? ReadState() => null;
+
     unsafe void EncodeTensorMap(in TensorMapDescription map, void* target);
 }
 

@@ -109,6 +109,9 @@ public sealed class Engine : IDisposable
         ? _step.Use(s => ((DeviceStep)s).Program.CreateContext(), stop)
         : throw new TrtToolsException(ErrorCode.DeviceUnsupported, $"The engine '{Name}'", "it runs on the CPU", "An engine built with -Device Cuda", "Call Run, which takes values from the host");
 
+    /// <summary>What the device that runs it says of its clocks; null on the CPU, and where that can't be read.</summary>
+    internal DeviceState? ReadDeviceState(CancellationToken stop) => _hostRequest is null ? _step.Use(s => ((DeviceStep)s).Program.Device.ReadState(), stop) : null;
+
     internal void SetLayers(IReadOnlyList<EngineLayer> layers) => _layers = layers;
 
     internal void SetSaved(string path, long sizeBytes)

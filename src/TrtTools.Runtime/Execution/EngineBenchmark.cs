@@ -149,6 +149,18 @@ public sealed record EngineBenchmark
 
     public double DeviceToHostP99Ms => DeviceToHost.P99;
 
+    /// <summary>Clock of the device's multiprocessors while it was measured; empty on the CPU, and where it can't be read.</summary>
+    public double? ClockMHz { get; init; }
+
+    /// <summary>The highest clock that the device may have.</summary>
+    public double? MaxClockMHz { get; init; }
+
+    public double? MemoryClockMHz { get; init; }
+
+    public double? TemperatureC { get; init; }
+
+    public double? PowerW { get; init; }
+
     /// <summary>Time of each layer; empty without -Profile.</summary>
     public EngineLayer[] Layers { get; init; } = [];
 

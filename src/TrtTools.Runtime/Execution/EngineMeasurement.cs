@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
+using TrtTools.Cuda;
 using TrtTools.Engines;
 using TrtTools.Launch;
 using TrtTools.Tensors;
@@ -65,6 +66,7 @@ public static class EngineMeasurement
         IReadOnlyList<EngineLayer> layers = options.Profile ? Profile(engine, data, options, report, stop) : [];
         TimeStatistics latency = TimeStatistics.Of(times.Latency);
         Judge(times, latency, warnings);
+        DeviceState[] states = [.. times.States];
         foreach (string warning in warnings) report.Warning($"{engine.Name}: {warning}");
         report.Verbose(string.Create(CultureInfo.InvariantCulture, $"{engine.Name}: {times.Count} runs in {times.Seconds:0.##} s."));
         return new EngineBenchmark
@@ -75,8 +77,11 @@ public static class EngineMeasurement
             Latency = latency, Enqueue = TimeStatistics.Of(times.Enqueue), HostToDevice = TimeStatistics.Of(times.Bind), GpuCompute = TimeStatistics.Of(times.Compute),
             DeviceToHost = TimeStatistics.Of(times.Copy), Layers = [.. layers], Warnings = [.. warnings],
             Baseline = options.Baseline?.Name ?? "", BaselineMedianMs = comparison?.BaselineMedianMs, Speedup = comparison?.Ratio, SpeedupLow = comparison?.Low, SpeedupHigh = comparison?.High,
+            ClockMHz = Median(states, s => s.ClockMHz), MaxClockMHz = Median(states, s => s.MaxClockMHz), MemoryClockMHz = Median(states, s => s.MemoryClockMHz), TemperatureC = Median(states, s => s.TemperatureC), PowerW = Median(states, s => s.PowerW),
         };
     }
+
+    private static double? Median(DeviceState[] states, Func<DeviceState, double> value) => states.Length == 0 ? null : TimeStatistics.Of([.. states.Select(value)]).Median;
 
     private static void CheckOptions(MeasureOptions options)
     {
@@ -126,6 +131,7 @@ public static class EngineMeasurement
                 if (now < Volatile.Read(ref nextReport)) continue;
                 Volatile.Write(ref nextReport, now + 100);
                 double done = Math.Min(options.Duration > 0 ? now / 1000.0 / options.Duration : 1, (double)Volatile.Read(ref begun) / options.Iteration);
+                if (engine.ReadDeviceState(stop) is { } state) mine.States.Add(state);
                 report.Progress("Measuring", $"{engine.Name}: {Volatile.Read(ref begun)} runs", Math.Min(1, done), TimeSpan.FromSeconds(Math.Max(0, options.Duration - now / 1000.0)));
             }
         }
@@ -160,6 +166,7 @@ public static class EngineMeasurement
         long computed = Stopwatch.GetTimestamp();
         run.CopyResults();
         times?.Add(start, bound, computed, Stopwatch.GetTimestamp(), run.Times);
+        if (times is not null && run.Problem.Length > 0) times.Problem = run.Problem;
     }
 
     private static IReadOnlyList<EngineLayer> Profile(Engine engine, IReadOnlyDictionary<string, TensorData> data, MeasureOptions options, Report report, CancellationToken stop)
@@ -172,6 +179,9 @@ public static class EngineMeasurement
 
     private static void Judge(RunTimes times, TimeStatistics latency, List<string> warnings)
     {
+        if (times.Problem.Length > 0) warnings.Add(times.Problem);
+        string[] slowed = [.. times.States.SelectMany(s => s.SlowedBy).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+        if (slowed.Length > 0) warnings.Add($"the device was slowed down by {string.Join(" and ", slowed)}: a cooler or idler one is faster");
         if (times.Count < 100) warnings.Add($"only {times.Count} runs were measured: P99 is the slowest of them; raise -Duration or -Iteration");
         double variance = times.Latency.Sum(t => (t - latency.Mean) * (t - latency.Mean)) / Math.Max(1, times.Count - 1);
         double variation = latency.Mean > 0 ? Math.Sqrt(variance) / latency.Mean : 0;
@@ -200,6 +210,11 @@ internal sealed class RunTimes
 
     public double Seconds { get; set; }
 
+    /// <summary>What the device said of itself meanwhile.</summary>
+    public List<DeviceState> States { get; } = [];
+
+    public string Problem { get; set; } = "";
+
     public int Count => Latency.Count;
 
     /// <param name="device">Times by the device's own clock, where it has one.</param>
@@ -219,5 +234,7 @@ internal sealed class RunTimes
         Compute.AddRange(other.Compute);
         Copy.AddRange(other.Copy);
         Latency.AddRange(other.Latency);
+        States.AddRange(other.States);
+        if (other.Problem.Length > 0) Problem = other.Problem;
     }
 }

@@ -90,6 +90,8 @@ internal sealed class DeviceStep(DeviceProgram program, bool profile) : IHostSte
     {
         private bool _failed, _executed, _done;
 
+        public string Problem => context.CaptureProblem.Length == 0 ? "" : $"launches run one by one, since they can't be captured as a graph ({context.CaptureProblem.TrimEnd('.')})";
+
         public DeviceTimes? Times => _executed ? context.Times : null;
 
         public void Execute(CancellationToken stop)

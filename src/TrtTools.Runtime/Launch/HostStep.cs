@@ -24,6 +24,9 @@ internal interface IHostRun : IDisposable
 
     /// <summary>What the device's own clock says of the last run, whose results were copied; null where the step runs on the host.</summary>
     DeviceTimes? Times => null;
+
+    /// <summary>Why runs are slower than they could be; empty where they are not.</summary>
+    string Problem => "";
 }
 
 /// <summary>What a library needs to make a step ready.</summary>

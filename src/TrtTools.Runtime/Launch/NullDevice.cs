@@ -53,6 +53,11 @@ internal sealed unsafe class NullDevice : IDevice
 
     public int Captures { get; private set; }
 
+    /// <summary>What the device says of its clocks.</summary>
+    public DeviceState? State { get; init; }
+
+    public DeviceState? ReadState() => State;
+
     public void MakeCurrent() { }
 
     public IDeviceMemory Allocate(long byteCount)

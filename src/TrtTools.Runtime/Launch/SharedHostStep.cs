@@ -87,6 +87,8 @@ internal sealed class SharedHostStep(Func<CancellationToken, IHostStep> create, 
 
         public DeviceTimes? Times => inner.Times;
 
+        public string Problem => inner.Problem;
+
         public void Dispose()
         {
             if (_left) return;

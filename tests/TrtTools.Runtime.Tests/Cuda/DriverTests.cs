@@ -64,6 +64,11 @@ public sealed unsafe class DriverTests
         Assert.InRange(device.SharedBytesPerBlock, 48 << 10, 1 << 20);
         (long free, long total) = context.GetMemoryInfo();
         Assert.InRange(free, 1, total);
+        Assert.SkipUnless(context.ReadState() is not null, "NVIDIA's management library is not here.");
+        DeviceState state = context.ReadState()!;
+        Assert.InRange(state.ClockMHz, 100, 10_000);
+        Assert.InRange(state.MaxClockMHz, state.ClockMHz, 10_000);
+        Assert.InRange(state.TemperatureC, 5, 120);
     }
 
     [Fact]
@@ -274,6 +279,10 @@ public sealed unsafe class DriverTests
         }
         Assert.Equal(before, CudaContext.LiveResources);
     }
+
+    [Fact]
+    public void A_device_has_the_name_that_the_management_library_knows() =>
+        Assert.Equal("GPU-9cdf0e31-e346-ffa7-3233-e365c152d75c", DeviceMonitor.Name([0x9c, 0xdf, 0x0e, 0x31, 0xe3, 0x46, 0xff, 0xa7, 0x32, 0x33, 0xe3, 0x65, 0xc1, 0x52, 0xd7, 0x5c]));
 
     [Fact]
     public void Structures_have_the_drivers_layout()

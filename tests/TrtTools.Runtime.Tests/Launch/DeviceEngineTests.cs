@@ -283,6 +283,17 @@ public sealed class DeviceEngineTests
     }
 
     [Fact]
+    public void Measuring_says_how_the_device_ran_and_why_it_was_slow()
+    {
+        NullDevice device = new() { Kernels = TestKernels.Bodies, RefusesCapture = true, State = new DeviceState { ClockMHz = 1500, MaxClockMHz = 1980, PowerW = 650.5, SlowedBy = ["its power limit"] } };
+        using Engine engine = TestKernels.Chain().Engine(device);
+        EngineBenchmark result = EngineMeasurement.Measure(engine, new MeasureOptions { WarmUp = 0, Duration = 0, Iteration = 5, InputData = Inputs(4) }, Report.None, default);
+        Assert.Equal((1500, 1980, 650.5), (result.ClockMHz!.Value, result.MaxClockMHz!.Value, result.PowerW!.Value));
+        Assert.Contains(result.Warnings, w => w.Contains("slowed down by its power limit", StringComparison.Ordinal));
+        Assert.Contains(result.Warnings, w => w.Contains("StreamCaptureUnsupported", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Measuring_reads_the_devices_own_clock()
     {
         NullDevice device = new() { Kernels = TestKernels.Bodies, TimeOf = l => l.Name == "add" ? 3 : 1 };
