@@ -1,0 +1,203 @@
+"""Checks and times attention.cuh beside PyTorch's scaled_dot_product_attention.
+
+    python3 bench/kernels/run_attention.py check|time [SECONDS]
+"""
+import ctypes as C
+import os
+import pickle
+import sys
+import time
+from dataclasses import dataclass, replace
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import gpu
+import worker
+from texts import Attention
+
+CACHE = os.environ.get("KERNEL_CACHE", "/tmp/attention-cache.pickle")
+ME = os.path.abspath(__file__)
+
+
+@dataclass
+class Problem:
+    batch: int
+    heads: int
+    kv_heads: int
+    queries: int
+    keys: int
+    head: int = 64
+    causal: int = 0
+    mask: str = ""           # "", padding (batch, 1, 1, keys), full (1, heads, queries, keys)
+    type: str = "tc::f16"
+    fused: int = 1           # views of one [batch, rows, 3·heads·head] tensor, output [batch, rows, heads·head]
+
+    @property
+    def label(self):
+        return f"b{self.batch} h{self.heads}/{self.kv_heads} {self.queries}x{self.keys} d{self.head}" + (" causal" if self.causal else "") + (" " + self.mask if self.mask else "") + ("" if self.type == "tc::f16" else " bf16")
+
+
+def variants(p, everything=False):
+    group = p.heads // p.kv_heads
+    rows = p.queries * group
+    done = []
+    for qw in (1, 2, 4, 8):
+        for kw in (1, 2, 4, 8):
+            for keys in (16, 32, 48, 64, 80, 96, 112, 128):
+                for split in (1, 2, 4, 8):
+                    v = Attention(head=p.head, group=group, query_warps=qw, key_warps=kw, keys=keys, stages=2, split=split, causal=p.causal, mask="float" if p.mask else "", type=p.type)
+                    tile = kw * keys
+                    steps = -(-p.keys // tile)
+                    if qw * kw > 16 or qw * kw < 2 or (qw > 1 and (qw // 2) * 16 >= rows) or steps < split or (p.head > 64 and keys > 64):
+                        continue
+                    if steps == split:
+                        v.stages = 1
+                        if tile * split - p.keys >= 48 * kw or tile * split >= p.keys * 1.6 + 16 * kw:
+                            continue
+                    elif keys not in (32, 64, 128) or tile > 256:
+                        continue
+                    blocks = p.batch * p.kv_heads * -(-rows // v.rows) * split
+                    if v.shared > 232448 or (split > 1 and blocks > 264) or (kw > 1 and blocks > 1600):
+                        continue
+                    if not everything and blocks < 40 and p.batch * p.kv_heads * -(-rows // 16) >= 40:
+                        continue
+                    done.append(v)
+    return done
+
+
+CHECKS = [Problem(2, 12, 12, 128, 128), Problem(2, 3, 3, 197, 197), Problem(1, 4, 2, 100, 77, mask="padding"), Problem(2, 8, 2, 1, 513), Problem(1, 12, 12, 1, 40), Problem(2, 4, 4, 300, 300, causal=1), Problem(1, 8, 2, 65, 200, causal=1, mask="full"),
+          Problem(1, 2, 2, 1000, 1000), Problem(1, 2, 2, 64, 64, head=128), Problem(1, 4, 4, 77, 77, head=72), Problem(1, 4, 4, 130, 130, head=40, type="tc::bf16"), Problem(1, 2, 2, 200, 333, head=80), Problem(1, 5, 1, 33, 1024, head=96)]
+TIMES = [Problem(1, 12, 12, 128, 128), Problem(32, 12, 12, 128, 128), Problem(1, 12, 12, 197, 197), Problem(64, 12, 12, 197, 197), Problem(1, 12, 12, 1, 513), Problem(32, 12, 12, 1, 513), Problem(1, 16, 16, 2048, 2048), Problem(4, 16, 16, 1024, 1024, causal=1), Problem(8, 12, 12, 77, 77, causal=1)]
+
+
+def random(torch, p, seed):
+    g = torch.Generator(device="cuda").manual_seed(seed)
+    t = torch.bfloat16 if p.type == "tc::bf16" else torch.float16
+    r = lambda *s: torch.randn(s, device="cuda", generator=g).to(t)
+    if p.fused and p.queries == p.keys and p.heads == p.kv_heads:
+        x = r(p.batch, p.queries, 3, p.heads, p.head)
+        q, k, v = (x[:, :, i].transpose(1, 2) for i in range(3))
+    else:
+        q = r(p.batch, p.queries, p.heads, p.head).transpose(1, 2)
+        k, v = (r(p.batch, p.kv_heads, p.keys, p.head) for _ in range(2))
+    y = torch.full((p.batch, p.queries, p.heads, p.head), float("nan"), device="cuda", dtype=t).transpose(1, 2)
+    m = None
+    if p.mask == "padding":
+        m = torch.where(torch.rand((p.batch, 1, 1, p.keys), device="cuda", generator=g) < 0.3, -10000.0, 0.0)
+    elif p.mask == "full":
+        m = torch.randn((1, p.heads, p.queries, p.keys), device="cuda", generator=g)
+    return q, k, v, y, m
+
+
+def reference(torch, p, q, k, v, m):
+    q, k, v = q.double(), k.double(), v.double()
+    g = p.heads // p.kv_heads
+    k, v = k.repeat_interleave(g, 1), v.repeat_interleave(g, 1)
+    s = q @ k.transpose(-1, -2) * p.head ** -0.5
+    if m is not None:
+        s = s + m.double()
+    if p.causal:
+        i = torch.arange(p.queries, device="cuda")[:, None] + (p.keys - p.queries)
+        s = s.masked_fill(torch.arange(p.keys, device="cuda")[None] > i, float("-inf"))
+    return s.softmax(-1) @ v
+
+
+def prepare(kernel, v, p, q, k, vv, y, m):
+    L, I = C.c_longlong, C.c_int
+    a = []
+    for t in (q, k, vv, y):
+        assert t.stride(3) == 1
+        a += [gpu.pointer(t), L(t.stride(0)), L(t.stride(1)), L(t.stride(2))]
+    if m is not None:
+        e = m.expand(p.batch, p.heads, p.queries, p.keys)
+        a += [gpu.pointer(m), *(L(s) for s in e.stride())]
+    a += [I(p.queries), I(p.keys), I(p.keys - p.queries), C.c_float(p.head ** -0.5)]
+    tiles = -(-p.queries * v.group // v.rows)
+    return gpu.Launch(kernel, (tiles * v.split, p.kv_heads, p.batch), v.threads, a, v.split, bool(v.pdl))
+
+
+def cases(mode):
+    done = []
+    for p in CHECKS if mode == "check" else TIMES:
+        if mode == "time":
+            done.append((p, None))
+        for v in variants(p, mode == "check"):
+            if mode == "time":
+                v = replace(v, pdl=1 if p.batch == 1 else 0)
+            done.append((p, v))
+    if mode == "check":
+        kept, n = [], 0
+        for p in CHECKS:
+            mine = [c for c in done if c[0] is p]
+            kept += mine[::max(1, len(mine) // 12)]
+        done = kept
+    return done
+
+
+def parent(mode, budget):
+    todo = cases(mode)
+    cache = pickle.load(open(CACHE, "rb")) if os.path.exists(CACHE) else {}
+    texts = {v.text(): v.text() for _, v in todo if v is not None}
+    began = time.time()
+    cache.update(gpu.compile_all({t: t for t in texts if t not in cache}))
+    pickle.dump(cache, open(CACHE, "wb"))
+    print(f"{len(texts)} texts in {time.time() - began:.1f} s", flush=True)
+    results = worker.run_cases(ME, mode + "-child", len(todo), budget)
+    good, rows = 0, {}
+    for i, (p, v) in enumerate(todo):
+        r = results.get(i)
+        name = v.name if v else "library"
+        if r is None or "error" in r:
+            print("ERROR", p.label, name, r and r["error"][:300])
+        elif not r["relative"] < (8e-3 if p.type == "tc::bf16" else 2e-3):
+            print("WRONG", p.label, name, r["relative"])
+        else:
+            good += 1
+            if mode == "time":
+                rows.setdefault(p.label, []).append((r["us"], name))
+    if mode == "check":
+        print(f"{good} of {len(todo)} right", flush=True)
+    for label, r in rows.items():
+        lib = [u for u, n in r if n == "library"]
+        print(f"{label:32s} lib {lib[0] if lib else float('nan'):7.2f} | " + "  ".join(f"{n} {u:.2f}" for u, n in sorted(r)[:8] if n != "library"), flush=True)
+
+
+def child(mode, first):
+    torch = gpu.start()
+    cache = pickle.load(open(CACHE, "rb"))
+    todo = cases(mode)
+    last = None
+    for i in range(first, len(todo)):
+        p, v = todo[i]
+        worker.at(i)
+        if v is not None and v.text() not in cache:
+            worker.done(i, error="not compiled")
+            continue
+        if last is not p:
+            one = random(torch, p, i)
+            bytes_ = sum(t.numel() * t.element_size() for t in one if t is not None)
+            want = reference(torch, p, *one[:3], one[4])
+            count = 1 if mode == "check" else max(2, min(24, int(130e6 / bytes_) + 1))
+            sets = [one] + [random(torch, p, 1000 + j) for j in range(count - 1)]
+            last = p
+        one[3].fill_(float("nan"))
+        stream = torch.cuda.current_stream().cuda_stream
+        if v is None:
+            F = torch.nn.functional
+            calls = [lambda _, s=s: F.scaled_dot_product_attention(s[0], s[1], s[2], attn_mask=None if s[4] is None else s[4].to(s[0].dtype), is_causal=bool(p.causal), enable_gqa=p.heads != p.kv_heads) for s in sets]
+            worker.done(i, us=gpu.time_graph(torch, calls, repeat=max(1, 16 // len(calls))), relative=0)
+            continue
+        kernel = gpu.Kernel(cache[v.text()], shared=v.shared)
+        launches = [prepare(kernel, v, p, *s) for s in sets]
+        launches[0](stream)
+        torch.cuda.synchronize()
+        error = ((one[3].double() - want).norm() / want.norm()).item()
+        worker.done(i, relative=error, us=0 if mode == "check" else gpu.time_graph(torch, launches, repeat=max(1, 16 // len(launches))))
+        kernel.unload()
+
+
+if __name__ == "__main__":
+    mode = sys.argv[1]
+    if mode.endswith("-child"):
+        child(mode[:-6], int(sys.argv[2]))
+    else:
+        parent(mode, float(sys.argv[2]) if len(sys.argv) > 2 else 60)

@@ -1,0 +1,177 @@
+"""Text of a hand-made kernel, assembled as the C# classes do it: definitions, the epilogue's function, then the .cuh file with its includes put in once."""
+import os
+import re
+from dataclasses import dataclass, field, replace
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+FOLDERS = [os.path.join(HERE, "..", "..", "src", "TrtTools.Core", "Kernels"), os.path.join(HERE, "cuh")]
+
+
+def read(name):
+    for folder in FOLDERS:
+        path = os.path.join(folder, name)
+        if os.path.exists(path):
+            return open(path, encoding="utf-8").read()
+    raise FileNotFoundError(name)
+
+
+def expand(name, seen):
+    if name in seen:
+        return ""
+    seen.add(name)
+    lines = []
+    for line in read(name).splitlines():
+        found = re.match(r'\s*#include "(.+)"', line)
+        if found:
+            lines.append(expand(found.group(1), seen))
+        elif line.strip() != "#pragma once":
+            lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+def assemble(defines, functor, file):
+    head = "".join(f"#define {k} {v}\n" for k, v in defines.items())
+    # types come first, so that the function and the definitions can name them
+    seen = set()
+    types = expand("types.cuh", seen)
+    return types + head + functor + "\n" + expand(file, seen)
+
+
+SIZES = {"tc::f16": 2, "tc::bf16": 2, "float": 4, "tc::s8": 1}
+KINDS = {"tc::f16": 0, "tc::bf16": 1, "float": 2, "tc::s8": 3}
+
+PLAIN = "static __device__ __forceinline__ float trt_epilogue(float acc, float e0, float e1, float e2, float e3, int batch, int row, int col) { return %s; }"
+
+
+@dataclass
+class Gemm:
+    """One variant of wgmma_gemm.cuh."""
+    swap: int = 0
+    bp: int = 128
+    bq: int = 128
+    groups: int = 2
+    pingpong: int = 0
+    span: int = 128
+    sub: int = 1
+    stages: int = 4
+    split: int = 1
+    multicast: int = 0
+    w_mn: int = 0
+    store: int = 1
+    first_tma: int = 0
+    pdl: int = 0
+    registers: int = 0
+    vector: int = 8
+    type: str = "tc::f16"
+    out: str = "tc::f16"
+    conv: dict = None
+    operands: tuple = ()           # (type, kind) in the order e0…
+    expression: str = "acc"
+    batched: tuple = (3, 3)        # x, w
+    spin: int = 0
+
+    @property
+    def rows(self):
+        return self.bq if self.swap else self.bp
+
+    @property
+    def cols(self):
+        return self.bp if self.swap else self.bq
+
+    @property
+    def depth(self):
+        return self.span // SIZES[self.type]
+
+    @property
+    def threads(self):
+        return self.groups * 128 + (128 if self.registers else 32)
+
+    @property
+    def stage_bytes(self):
+        w = (self.cols + 63) // 64 * self.depth * 128 if self.w_mn else self.cols * self.span
+        return self.sub * (self.rows * self.span + w)
+
+    @property
+    def shared(self):
+        blocks = self.bp // 64 // (1 if self.pingpong else self.groups)
+        cols = 128 // SIZES[self.out]
+        panels = 1 if self.swap else (self.bq + cols - 1) // cols
+        out = self.groups * blocks * panels * (self.bq if self.swap else 64) * 128 if self.store and self.split == 1 else 0
+        ring = self.stages * self.stage_bytes
+        if self.split > 1:
+            stride = self.bp + 4 if self.swap else (self.bq + 31) // 32 * 32 + 8
+            ring = max(ring, self.rows * stride * 4)
+        return 1024 + ring + out + (2 * self.stages + self.groups) * 8
+
+    @property
+    def name(self):
+        s = f"{'s' if self.swap else 'n'}{self.bp}x{self.bq}g{self.groups}{'p' if self.pingpong else 'c'}s{self.stages}"
+        if self.span != 128 or self.sub != 1:
+            s += f"k{self.span}x{self.sub}"
+        if self.split > 1:
+            s += f"/{self.split}"
+        if self.multicast:
+            s += f"m{self.multicast}"
+        if self.w_mn:
+            s += "t"
+        if not self.store:
+            s += "d"
+        if self.registers:
+            s += "r"
+        return s
+
+    def text(self):
+        d = {"TRT_KERNEL": "kernel", "TRT_IN": self.type, "TRT_IN_KIND": KINDS[self.type], "TRT_OUT": self.out, "TRT_SWAP": self.swap, "TRT_BP": self.bp, "TRT_BQ": self.bq,
+             "TRT_GROUPS": self.groups, "TRT_PINGPONG": self.pingpong, "TRT_SPAN": self.span, "TRT_SUB": self.sub, "TRT_STAGES": self.stages, "TRT_SPLIT": self.split,
+             "TRT_MULTICAST": self.multicast, "TRT_W_MN": self.w_mn, "TRT_X_BATCHED": self.batched[0], "TRT_W_BATCHED": self.batched[1], "TRT_STORE": self.store,
+             "TRT_FIRST_TMA": self.first_tma, "TRT_PDL": self.pdl, "TRT_REGISTERS": self.registers, "TRT_VECTOR": self.vector, "TRT_CONV": 1 if self.conv else 0}
+        if self.conv:
+            for k in ("TAPS", "FILTER_W", "CHANNEL_BLOCKS", "STRIDE_H", "STRIDE_W", "PAD_H", "PAD_W", "DILATION_H", "DILATION_W"):
+                d["TRT_" + k] = self.conv[k]
+        if self.spin:
+            d["TRT_SPIN_LIMIT"] = self.spin
+        for i, (t, k) in enumerate(self.operands):
+            d[f"TRT_OP{i}_TYPE"] = t
+            d[f"TRT_OP{i}_KIND"] = "tc::Operand" + k
+        return assemble(d, PLAIN % self.expression, "wgmma_gemm.cuh")
+
+
+@dataclass
+class Attention:
+    """One variant of attention.cuh."""
+    head: int = 64
+    group: int = 1
+    query_warps: int = 4
+    key_warps: int = 1
+    keys: int = 64
+    stages: int = 2
+    split: int = 1
+    causal: int = 0
+    mask: str = ""
+    pdl: int = 0
+    type: str = "tc::f16"
+
+    @property
+    def threads(self):
+        return self.query_warps * self.key_warps * 32
+
+    @property
+    def rows(self):
+        return self.query_warps * 16
+
+    @property
+    def shared(self):
+        head = (self.head + 15) // 16 * 16
+        pitch = head * 2 + 16
+        tiles = self.rows * pitch + 2 * self.stages * self.key_warps * self.keys * pitch
+        parts = self.key_warps * self.rows * (head + 4 + 2) * 4 if self.key_warps * self.split > 1 else 0
+        return max(tiles, parts)
+
+    @property
+    def name(self):
+        return f"q{self.query_warps}k{self.key_warps}x{self.keys}s{self.stages}" + (f"/{self.split}" if self.split > 1 else "")
+
+    def text(self):
+        d = {"TRT_KERNEL": "kernel", "TRT_TYPE": self.type, "TRT_HEAD": self.head, "TRT_GROUP": self.group, "TRT_QUERY_WARPS": self.query_warps, "TRT_KEY_WARPS": self.key_warps, "TRT_KEYS": self.keys,
+             "TRT_STAGES": self.stages, "TRT_SPLIT": self.split, "TRT_CAUSAL": self.causal, "TRT_MASK": 1 if self.mask else 0, "TRT_MASK_TYPE": self.mask or "float", "TRT_PDL": self.pdl}
+        return assemble(d, "", "attention.cuh")
