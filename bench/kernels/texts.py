@@ -175,3 +175,114 @@ class Attention:
         d = {"TRT_KERNEL": "kernel", "TRT_TYPE": self.type, "TRT_HEAD": self.head, "TRT_GROUP": self.group, "TRT_QUERY_WARPS": self.query_warps, "TRT_KEY_WARPS": self.key_warps, "TRT_KEYS": self.keys,
              "TRT_STAGES": self.stages, "TRT_SPLIT": self.split, "TRT_CAUSAL": self.causal, "TRT_MASK": 1 if self.mask else 0, "TRT_MASK_TYPE": self.mask or "float", "TRT_PDL": self.pdl}
         return assemble(d, "", "attention.cuh")
+
+
+def operand_defines(operands):
+    d = {}
+    for i, (t, k) in enumerate(operands):
+        d[f"TRT_OP{i}_TYPE"] = t
+        d[f"TRT_OP{i}_KIND"] = "tc::Operand" + k
+    return d
+
+
+@dataclass
+class Stem:
+    """stem.cuh"""
+    channels: int = 3
+    r: int = 7
+    stride: int = 2
+    pad: int = 3
+    cols: int = 64
+    image: str = "float"
+    type: str = "tc::f16"
+    vector: int = 8
+    pdl: int = 0
+    operands: tuple = ()
+    expression: str = "acc"
+
+    @property
+    def shared(self):
+        stepped = self.channels + (self.stride * self.channels % 2)
+        run = (self.r * stepped + 1) // 2 * 2
+        k = (self.r * run + 15) // 16 * 16
+        side = 15 * self.stride + self.r
+        row = (side * stepped + 2) // 2 * 2
+        patch = (side * row * 2 + 16 + 15) // 16 * 16
+        pitch = k * 2 + 16 + (16 if k // 8 % 2 else 0)
+        return self.cols * pitch + patch + 256 * (self.cols * 2 + 16)
+
+    def text(self):
+        d = {"TRT_KERNEL": "kernel", "TRT_TYPE": self.type, "TRT_IN": self.image, "TRT_W": self.type, "TRT_CHANNELS": self.channels, "TRT_R": self.r, "TRT_S": self.r, "TRT_STRIDE_H": self.stride, "TRT_STRIDE_W": self.stride,
+             "TRT_PAD_H": self.pad, "TRT_PAD_W": self.pad, "TRT_COLS": self.cols, "TRT_PDL": self.pdl, "TRT_VECTOR": self.vector, **operand_defines(self.operands)}
+        return assemble(d, PLAIN % self.expression, "stem.cuh")
+
+
+@dataclass
+class Depthwise:
+    """depthwise.cuh"""
+    r: int = 3
+    stride: int = 1
+    pad: int = 1
+    dilation: int = 1
+    th: int = 2
+    tw: int = 4
+    lanes: int = 8
+    threads: int = 128
+    type: str = "tc::f16"
+    pdl: int = 0
+    operands: tuple = ()
+    expression: str = "acc"
+
+    @property
+    def name(self):
+        return f"{self.th}x{self.tw}l{self.lanes}t{self.threads}"
+
+    def text(self):
+        d = {"TRT_KERNEL": "kernel", "TRT_TYPE": self.type, "TRT_W": self.type, "TRT_R": self.r, "TRT_S": self.r, "TRT_STRIDE_H": self.stride, "TRT_STRIDE_W": self.stride, "TRT_PAD_H": self.pad, "TRT_PAD_W": self.pad,
+             "TRT_DILATION_H": self.dilation, "TRT_DILATION_W": self.dilation, "TRT_TH": self.th, "TRT_TW": self.tw, "TRT_LANES": self.lanes, "TRT_THREADS": self.threads, "TRT_PDL": self.pdl, "TRT_VECTOR": 8,
+             **operand_defines(self.operands)}
+        return assemble(d, PLAIN % self.expression, "depthwise.cuh")
+
+
+@dataclass
+class Mma:
+    """mma_gemm.cuh"""
+    bm: int = 128
+    bn: int = 128
+    wm: int = 2
+    wn: int = 4
+    depth: int = 64
+    stages: int = 4
+    copy: int = 16
+    conv: dict = None
+    x_mn: int = 0
+    w_mn: int = 0
+    vector: int = 8
+    pdl: int = 0
+    type: str = "tc::f16"
+    out: str = "tc::f16"
+    operands: tuple = ()
+    expression: str = "acc"
+
+    @property
+    def threads(self):
+        return self.wm * self.wn * 32
+
+    @property
+    def shared(self):
+        size = SIZES[self.type]
+        k = self.depth // size
+        x = k * (self.bm * size + 16) if self.x_mn else self.bm * (self.depth + 16)
+        w = k * (self.bn * size + 16) if self.w_mn else self.bn * (self.depth + 16)
+        return self.stages * (x + w)
+
+    @property
+    def name(self):
+        return f"mma{self.bm}x{self.bn}w{self.wm}x{self.wn}k{self.depth}s{self.stages}" + (f"c{self.copy}" if self.copy != 16 else "")
+
+    def text(self):
+        d = {"TRT_KERNEL": "kernel", "TRT_IN": self.type, "TRT_IN_KIND": KINDS[self.type], "TRT_OUT": self.out, "TRT_BM": self.bm, "TRT_BN": self.bn, "TRT_WM": self.wm, "TRT_WN": self.wn, "TRT_DEPTH": self.depth,
+             "TRT_STAGES": self.stages, "TRT_COPY": self.copy, "TRT_CONV": 1 if self.conv else 0, "TRT_X_MN": self.x_mn, "TRT_W_MN": self.w_mn, "TRT_PDL": self.pdl, "TRT_VECTOR": self.vector, **operand_defines(self.operands)}
+        for k, v in (self.conv or {}).items():
+            d["TRT_" + k] = v
+        return assemble(d, PLAIN % self.expression, "mma_gemm.cuh")
