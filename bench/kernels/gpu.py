@@ -130,6 +130,20 @@ class Kernel:
         check(cuda.cuOccupancyMaxActiveBlocksPerMultiprocessor(C.byref(n), self.function, threads, C.c_size_t(self.shared)), "occupancy")
         return n.value
 
+    def clusters(self, threads, size):
+        config = Config()
+        config.grid[:] = (132 // size * size, 1, 1)
+        config.block[:] = (threads, 1, 1)
+        config.shared = self.shared
+        attributes = (Attribute * 1)()
+        attributes[0].id = 4
+        attributes[0].value[0:3] = (size, 1, 1)
+        config.attributes = C.cast(attributes, C.c_void_p)
+        config.count = 1
+        n = C.c_int()
+        check(cuda.cuOccupancyMaxActiveClusters(C.byref(n), self.function, C.byref(config)), "clusters")
+        return n.value
+
     def unload(self):
         cuda.cuModuleUnload(self.module)
 

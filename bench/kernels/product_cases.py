@@ -60,13 +60,13 @@ def gemm_variants(p):
     c = []
     if small:
         for rows in {64: (64,), 128: (64, 128), 256: (64, 128)}[64 if p.rows <= 64 else 128 if p.rows <= 128 else 256]:
-            for n in (32, 48, 64, 72, 96, 128):
-                for split in (1, 2, 3, 4, 6, 8):
+            for n in (32, 48, 64, 96):
+                for split in (1, 2, 3, 4):
                     c.append(dict(bp=rows, bq=n, groups=rows // 64, split=split))
         token_tiles = {(p.rows + t - 1) // t + 7 & ~7 for t in (1, 2, 3, 4) if (p.rows + t - 1) // t <= 256}
         for n in token_tiles:
             for bp in (64, 128):
-                for split in (1, 2, 3, 4, 6, 8):
+                for split in (1, 2, 3, 4):
                     c.append(dict(swap=1, bp=bp, bq=n, groups=bp // 64, split=split))
         done = []
         for o in c:
@@ -81,9 +81,15 @@ def gemm_variants(p):
             if v.shared <= 232448:
                 done.append(v)
         return done
-    options = [dict(bp=128, bq=256, stages=3), dict(bp=128, bq=256, stages=3, multicast=1), dict(bp=256, bq=128, stages=3, registers=232), dict(bp=256, bq=128, stages=3, registers=232, multicast=2), dict(bp=128, bq=192, stages=4),
-               dict(bp=128, bq=192, stages=4, multicast=1), dict(bp=64, bq=256, pingpong=1, stages=4), dict(bp=64, bq=256, pingpong=1, stages=4, multicast=1), dict(bp=128, bq=128, pingpong=1, stages=5, registers=232), dict(bp=128, bq=128, pingpong=1, stages=5, registers=232, multicast=1),
-               dict(bp=128, bq=128, stages=6), dict(bp=64, bq=192, pingpong=1, stages=5), dict(bp=64, bq=192, pingpong=1, stages=5, multicast=1), dict(bp=128, bq=64, stages=4), dict(swap=1, bp=128, bq=256, stages=3), dict(swap=1, bp=64, bq=256, groups=1, stages=4)]
+    options = []
+    for bp, bq, stages in ((128, 256, 4), (128, 192, 5), (256, 128, 4), (128, 128, 6)):
+        for multicast in (0, 1, 2):
+            for registers in (0, 232):
+                if (bp == 256 and not registers) or (bp * bq < 20000 and registers):
+                    continue
+                options.append(dict(bp=bp, bq=bq, stages=stages, multicast=multicast, registers=registers, panels=2))
+    options += [dict(bp=64, bq=256, pingpong=1, stages=4), dict(bp=64, bq=256, pingpong=1, stages=4, multicast=1), dict(bp=128, bq=128, pingpong=1, stages=5, registers=232), dict(bp=128, bq=128, pingpong=1, stages=5, registers=232, multicast=1), dict(bp=128, bq=192, pingpong=1, stages=4, registers=240, panels=2),
+                dict(bp=128, bq=192, pingpong=1, stages=4, registers=240, panels=2, multicast=1), dict(bp=64, bq=192, pingpong=1, stages=5, multicast=1), dict(swap=1, bp=128, bq=256, stages=4), dict(swap=1, bp=128, bq=192, stages=4)]
     done = []
     for o in options:
         v = variant(p, **o)
@@ -132,7 +138,12 @@ def timings(part):
     """(problem, variants) for `gemm`, `conv1`, `conv64`, `conv256`, `int8`."""
     out = []
     if part == "gemm":
-        for rows in (128, 197, 4096, 12608):
+        for rows in (128, 197):
+            for cols, k, e in ((2304, 768, "bias"), (768, 768, "residual"), (3072, 768, "gelu"), (768, 3072, "residual")):
+                out.append(Problem(rows, cols, k, epilogue=e))
+        return [(p, gemm_variants(p)) for p in out]
+    if part == "large":
+        for rows in (4096, 12608):
             for cols, k, e in ((2304, 768, "bias"), (768, 768, "residual"), (3072, 768, "gelu"), (768, 3072, "residual")):
                 out.append(Problem(rows, cols, k, epilogue=e))
         return [(p, gemm_variants(p)) for p in out]

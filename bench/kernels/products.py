@@ -49,7 +49,7 @@ EPILOGUES = {
     "plain": ((), "acc"),
     "bias": ((("float", "Column"),), "acc + e0"),
     "relu": ((("float", "Column"),), "fmaxf(acc + e0, 0.f)"),
-    "gelu": ((("float", "Column"),), "0.5f * (acc + e0) * (1.f + erff((acc + e0) * 0.70710678f))"),
+    "gelu": ((("float", "Column"),), "0.5f * (acc + e0) * (1.f + tc::erf_fast((acc + e0) * 0.70710678f))"),
     "residual": ((("T", "Full"), ("float", "Column")), "acc + e1 + e0"),
     "residual_relu": ((("T", "Full"), ("float", "Column")), "fmaxf(acc + e1 + e0, 0.f)"),
     "requantize": ((("float", "Column"), ("float", "Column")), "fmaxf(acc * e0 + e1, 0.f)"),
@@ -72,9 +72,15 @@ def variant(problem, **options):
     size = SIZES[problem.out]
     if (problem.cols + problem.y_extra) * size % 16 or problem.cols % 8:
         v.vector = 8 if (problem.cols + problem.y_extra) % 8 == 0 and problem.cols % 8 == 0 else 2 if problem.cols % 2 == 0 and problem.y_extra % 2 == 0 else 1
-    if (problem.cols + problem.y_extra) * size % 16 or v.split > 1 or (v.swap and size != 2) or (not v.swap and v.bq % (128 // size)):
+    if (problem.cols + problem.y_extra) * size % 16 or v.split > 1 or (v.swap and size != 2) or (not v.swap and v.row_bytes % 32):
         v.store = 0
     v.first_tma = 1 if first is not False and operands and operands[0][1] == "Full" and v.store and size == 2 else 0
+    if v.first_tma or not v.store:
+        v.panels = 0
+    if v.sub > 1:
+        pieces = conv["TAPS"] * conv["CHANNEL_BLOCKS"] if conv else -(-problem.k // v.depth)
+        if pieces % v.sub:
+            return None
     return v if v.shared <= 232448 else None
 
 
@@ -146,14 +152,14 @@ def prepare(kernel, v, d, sms=132, persistent=True):
             map_w = gpu.tiled(v.type, d.w.data_ptr(), (p.k, p.cols, *wb), ws, (v.depth, v.cols // (2 if v.multicast == 1 else 1), 1, 1), v.span)
         pieces = (p.k + v.depth - 1) // v.depth
     arguments = [map_x, map_w]
-    box = (128 // out, v.bq if v.swap else 64, 1, 1)
+    box = (v.panel_span // out, v.bq if v.swap else 64, 1, 1)
     ys = d.y.stride()
     if v.store and v.split == 1:
-        arguments.append(gpu.tiled(v.out, d.y.data_ptr(), (p.cols, p.rows, p.batches0, p.batches1), (ys[2] * out, ys[1] * out, ys[0] * out), box, 128, 0))
+        arguments.append(gpu.tiled(v.out, d.y.data_ptr(), (p.cols, p.rows, p.batches0, p.batches1), (ys[2] * out, ys[1] * out, ys[0] * out), box, v.panel_span, 0))
     if v.first_tma:
         f = d.ops[0]
         fs = f.stride()
-        arguments.append(gpu.tiled(v.out, f.data_ptr(), (p.cols, p.rows, p.batches0, p.batches1), (fs[2] * out, fs[1] * out, fs[0] * out), box, 128, 0))
+        arguments.append(gpu.tiled(v.out, f.data_ptr(), (p.cols, p.rows, p.batches0, p.batches1), (fs[2] * out, fs[1] * out, fs[0] * out), box, v.panel_span, 0))
     L = C.c_longlong
     arguments += [gpu.pointer(d.y), L(ys[1]), L(ys[0]), L(ys[2])]
     for i in range(4):
@@ -174,6 +180,6 @@ def prepare(kernel, v, d, sms=132, persistent=True):
     if v.split > 1:
         grid = tiles * v.split
     else:
-        room = sms * max(1, kernel.blocks(v.threads)) // (2 if v.multicast else 1)
+        room = kernel.clusters(v.threads, 2) if v.multicast else sms * max(1, kernel.blocks(v.threads))
         grid = (min(tiles, room) if persistent else tiles) * (2 if v.multicast else 1)
     return gpu.Launch(kernel, (grid,), v.threads, arguments, cluster, bool(v.pdl))

@@ -40,27 +40,39 @@ def variants(p, everything=False):
     group = p.heads // p.kv_heads
     rows = p.queries * group
     done = []
-    for qw in (1, 2, 4, 8):
-        for kw in (1, 2, 4, 8):
-            for keys in (16, 32, 48, 64, 80, 96, 112, 128):
-                for split in (1, 2, 4, 8):
-                    v = Attention(head=p.head, group=group, query_warps=qw, key_warps=kw, keys=keys, stages=2, split=split, causal=p.causal, mask="float" if p.mask else "", type=p.type)
-                    tile = kw * keys
-                    steps = -(-p.keys // tile)
-                    if qw * kw > 16 or qw * kw < 2 or (qw > 1 and (qw // 2) * 16 >= rows) or steps < split or (p.head > 64 and keys > 64):
-                        continue
-                    if steps == split:
-                        v.stages = 1
-                        if tile * split - p.keys >= 48 * kw or tile * split >= p.keys * 1.6 + 16 * kw:
-                            continue
-                    elif keys not in (32, 64, 128) or tile > 256:
-                        continue
-                    blocks = p.batch * p.kv_heads * -(-rows // v.rows) * split
-                    if v.shared > 232448 or (split > 1 and blocks > 264) or (kw > 1 and blocks > 1600):
-                        continue
-                    if not everything and blocks < 40 and p.batch * p.kv_heads * -(-rows // 16) >= 40:
-                        continue
-                    done.append(v)
+    few = p.batch * p.kv_heads * -(-rows // 64) < 200
+    for wide in (1, 2):
+        for qw in (1, 2, 3, 4, 7, 8):
+            for kw in (1, 2, 4, 8):
+                for keys in (16, 32, 48, 64, 80, 96, 112, 128):
+                    for split in (1, 2, 4, 8):
+                        for resident in (0, 1):
+                            v = Attention(head=p.head, group=group, query_warps=qw, key_warps=kw, row_tiles=wide, keys=keys, stages=2, split=split, causal=p.causal, mask="float" if p.mask else "", type=p.type)
+                            tile = kw * keys
+                            steps = -(-p.keys // tile)
+                            if qw * kw > 16 or qw * kw < 2 or v.rows >= rows + 16 * max(1, v.rows // 32) or steps < split or keys * wide * max(1, p.head // 64) > 128:
+                                continue
+                            if qw in (3, 7) and not (v.rows >= rows > v.rows - 32):
+                                continue
+                            if resident:
+                                if steps == split or steps > 8 or split > 1:
+                                    continue
+                                v.resident = steps
+                            if steps == split:
+                                v.stages = 1
+                            waste = steps * tile - p.keys
+                            if waste > max(16, p.keys // 6) + 16 * (kw - 1):
+                                continue
+                            if not resident and steps != split and keys not in (32, 64, 128):
+                                continue
+                            blocks = p.batch * p.kv_heads * -(-rows // v.rows) * split
+                            if v.shared > 232448 or (split > 1 and blocks > 264) or (kw > 1 and blocks > 800):
+                                continue
+                            if not everything and few and blocks < 40 and p.batch * p.kv_heads * -(-rows // 16) >= 40:
+                                continue
+                            if not everything and not few and (qw == 1 or (p.keys > 512 and kw > 1)) and rows > 16:
+                                continue
+                            done.append(v)
     return done
 
 
@@ -128,7 +140,7 @@ def cases(mode):
         kept, n = [], 0
         for p in CHECKS:
             mine = [c for c in done if c[0] is p]
-            kept += mine[::max(1, len(mine) // 12)]
+            kept += mine[::max(1, len(mine) // 14)]
         done = kept
     return done
 

@@ -61,6 +61,7 @@ class Gemm:
     first_tma: int = 0
     pdl: int = 0
     registers: int = 0
+    panels: int = 0
     vector: int = 8
     type: str = "tc::f16"
     out: str = "tc::f16"
@@ -92,11 +93,19 @@ class Gemm:
         return self.sub * (self.rows * self.span + w)
 
     @property
+    def row_bytes(self):
+        return (64 if self.swap else self.bq) * SIZES[self.out]
+
+    @property
+    def panel_span(self):
+        return next((p for p in (128, 64) if self.row_bytes % p == 0), 32)
+
+    @property
     def shared(self):
         blocks = self.bp // 64 // (1 if self.pingpong else self.groups)
-        cols = 128 // SIZES[self.out]
-        panels = 1 if self.swap else (self.bq + cols - 1) // cols
-        out = self.groups * blocks * panels * (self.bq if self.swap else 64) * 128 if self.store and self.split == 1 else 0
+        panels = self.row_bytes // self.panel_span
+        panel = ((self.bq if self.swap else 64) * self.panel_span + 1023) // 1024 * 1024
+        out = self.groups * (self.panels or blocks * panels) * panel if self.store and self.split == 1 else 0
         ring = self.stages * self.stage_bytes
         if self.split > 1:
             stride = self.bp + 4 if self.swap else (self.bq + 31) // 32 * 32 + 8
@@ -118,13 +127,15 @@ class Gemm:
             s += "d"
         if self.registers:
             s += "r"
+        if self.panels:
+            s += f"e{self.panels}"
         return s
 
     def text(self):
         d = {"TRT_KERNEL": "kernel", "TRT_IN": self.type, "TRT_IN_KIND": KINDS[self.type], "TRT_OUT": self.out, "TRT_SWAP": self.swap, "TRT_BP": self.bp, "TRT_BQ": self.bq,
              "TRT_GROUPS": self.groups, "TRT_PINGPONG": self.pingpong, "TRT_SPAN": self.span, "TRT_SUB": self.sub, "TRT_STAGES": self.stages, "TRT_SPLIT": self.split,
              "TRT_MULTICAST": self.multicast, "TRT_W_MN": self.w_mn, "TRT_X_BATCHED": self.batched[0], "TRT_W_BATCHED": self.batched[1], "TRT_STORE": self.store,
-             "TRT_FIRST_TMA": self.first_tma, "TRT_PDL": self.pdl, "TRT_REGISTERS": self.registers, "TRT_VECTOR": self.vector, "TRT_CONV": 1 if self.conv else 0}
+             "TRT_FIRST_TMA": self.first_tma, "TRT_PDL": self.pdl, "TRT_REGISTERS": self.registers, "TRT_PANELS": self.panels, "TRT_VECTOR": self.vector, "TRT_CONV": 1 if self.conv else 0}
         if self.conv:
             for k in ("TAPS", "FILTER_W", "CHANNEL_BLOCKS", "STRIDE_H", "STRIDE_W", "PAD_H", "PAD_W", "DILATION_H", "DILATION_W"):
                 d["TRT_" + k] = self.conv[k]
@@ -143,8 +154,10 @@ class Attention:
     group: int = 1
     query_warps: int = 4
     key_warps: int = 1
+    row_tiles: int = 1
     keys: int = 64
     stages: int = 2
+    resident: int = 0
     split: int = 1
     causal: int = 0
     mask: str = ""
@@ -157,22 +170,22 @@ class Attention:
 
     @property
     def rows(self):
-        return self.query_warps * 16
+        return self.query_warps * self.row_tiles * 16
 
     @property
     def shared(self):
         head = (self.head + 15) // 16 * 16
         pitch = head * 2 + 16
-        tiles = self.rows * pitch + 2 * self.stages * self.key_warps * self.keys * pitch
+        tiles = self.rows * pitch + 2 * (self.resident or self.stages) * self.key_warps * self.keys * pitch
         parts = self.key_warps * self.rows * (head + 4 + 2) * 4 if self.key_warps * self.split > 1 else 0
         return max(tiles, parts)
 
     @property
     def name(self):
-        return f"q{self.query_warps}k{self.key_warps}x{self.keys}s{self.stages}" + (f"/{self.split}" if self.split > 1 else "")
+        return f"q{self.query_warps}{'w' if self.row_tiles == 2 else ''}k{self.key_warps}x{self.keys}" + (f"r{self.resident}" if self.resident else f"s{self.stages}") + (f"/{self.split}" if self.split > 1 else "")
 
     def text(self):
-        d = {"TRT_KERNEL": "kernel", "TRT_TYPE": self.type, "TRT_HEAD": self.head, "TRT_GROUP": self.group, "TRT_QUERY_WARPS": self.query_warps, "TRT_KEY_WARPS": self.key_warps, "TRT_KEYS": self.keys,
+        d = {"TRT_KERNEL": "kernel", "TRT_TYPE": self.type, "TRT_HEAD": self.head, "TRT_GROUP": self.group, "TRT_QUERY_WARPS": self.query_warps, "TRT_KEY_WARPS": self.key_warps, "TRT_ROW_TILES": self.row_tiles, "TRT_RESIDENT": self.resident, "TRT_KEYS": self.keys,
              "TRT_STAGES": self.stages, "TRT_SPLIT": self.split, "TRT_CAUSAL": self.causal, "TRT_MASK": 1 if self.mask else 0, "TRT_MASK_TYPE": self.mask or "float", "TRT_PDL": self.pdl}
         return assemble(d, "", "attention.cuh")
 

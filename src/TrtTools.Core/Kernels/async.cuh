@@ -106,6 +106,17 @@ static __device__ __forceinline__ void tma_load_4d(u32 to, const TensorMap *map,
                  ::"r"(to), "l"(map), "r"(barrier), "r"(c0), "r"(c1), "r"(c2), "r"(c3), "h"(blocks) : "memory");
 }
 
+// Into L2 only.
+static __device__ __forceinline__ void tma_prefetch_3d(const TensorMap *map, int c0, int c1, int c2)
+{
+    asm volatile("cp.async.bulk.prefetch.tensor.3d.L2.global.tile [%0, {%1, %2, %3}];" ::"l"(map), "r"(c0), "r"(c1), "r"(c2) : "memory");
+}
+
+static __device__ __forceinline__ void tma_prefetch_4d(const TensorMap *map, int c0, int c1, int c2, int c3)
+{
+    asm volatile("cp.async.bulk.prefetch.tensor.4d.L2.global.tile [%0, {%1, %2, %3, %4}];" ::"l"(map), "r"(c0), "r"(c1), "r"(c2), "r"(c3) : "memory");
+}
+
 // The box of an im2col map: its first pixel at (w, h, n), moved by a filter tap.
 static __device__ __forceinline__ void tma_load_im2col(u32 to, const TensorMap *map, u32 barrier, int c, int w, int h, int n, unsigned short tap_w, unsigned short tap_h)
 {

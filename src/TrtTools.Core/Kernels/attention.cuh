@@ -1,10 +1,11 @@
-// y = softmax(scale · q·kᵀ + mask) · v for one tile of query rows of one head: scores stay in registers, keys stream through shared memory. sm_80 and later.
+// y = softmax(scale · q·kᵀ + mask) · v, scale > 0, for one tile of query rows of one head: scores stay in registers, keys stream through shared memory. sm_80 and later.
 // Query heads that share a key head are packed into the rows of one block. Warps share the rows (TRT_QUERY_WARPS) and the keys (TRT_KEY_WARPS); blocks of a cluster may share the keys
 // of long sequences and few rows (TRT_SPLIT, sm_90). Partial results are joined in a fixed order.
 //
 // Text before this defines:
 //   TRT_KERNEL, TRT_TYPE (tc::f16, tc::bf16), TRT_HEAD (size of a head, a multiple of 8), TRT_GROUP (query heads per key head)
-//   TRT_QUERY_WARPS, TRT_KEY_WARPS, TRT_KEYS (keys per warp and step, a multiple of 16), TRT_STAGES (1, where all keys fit in one step, or 2), TRT_SPLIT
+//   TRT_QUERY_WARPS, TRT_KEY_WARPS, TRT_ROW_TILES (16-row tiles of a warp: 1, 2), TRT_KEYS (keys per warp and step, a multiple of 16), TRT_SPLIT
+//   TRT_STAGES (1, where all keys fit in one step, or 2), TRT_RESIDENT (0, or as many steps as all keys take: they are loaded at once then)
 //   TRT_CAUSAL 0, 1       TRT_MASK 0, 1 with TRT_MASK_TYPE (float, tc::f16, tc::bf16)       TRT_PDL 0, 1
 #pragma once
 #include "async.cuh"
@@ -16,13 +17,15 @@ typedef TRT_TYPE Element;
 
 constexpr int kWarps = TRT_QUERY_WARPS * TRT_KEY_WARPS;
 constexpr int kThreads = kWarps * 32;
-constexpr int kRows = TRT_QUERY_WARPS * 16;
+constexpr int kWarpRows = TRT_ROW_TILES * 16;
+constexpr int kRows = TRT_QUERY_WARPS * kWarpRows;
 constexpr int kTileKeys = TRT_KEY_WARPS * TRT_KEYS;
 constexpr int kHead = (TRT_HEAD + 15) / 16 * 16;
 constexpr int kChunks = kHead / 8;              // 16-byte pieces of a row
 constexpr int kPitch = kHead * 2 + 16;          // an odd number of pieces: ldmatrix meets no bank twice
 constexpr int kQBytes = kRows * kPitch;
 constexpr int kTileBytes = kTileKeys * kPitch;
+constexpr int kBuffers = TRT_RESIDENT ? TRT_RESIDENT : TRT_STAGES;
 constexpr int kPartials = TRT_KEY_WARPS * TRT_SPLIT;
 constexpr int kPartPitch = kHead + 4;           // floats
 
@@ -57,7 +60,7 @@ extern "C" __global__ void __launch_bounds__(tc::kThreads) TRT_KERNEL(
 {
     using namespace tc;
     extern __shared__ __align__(16) unsigned char shared[];
-    u32 qs = shared_address(shared), ks = qs + kQBytes, vs = ks + TRT_STAGES * kTileBytes;
+    u32 qs = shared_address(shared), ks = qs + kQBytes, vs = ks + kBuffers * kTileBytes;
     int warp = threadIdx.x >> 5, lane = threadIdx.x & 31;
     int qw = warp % TRT_QUERY_WARPS, kw = warp / TRT_QUERY_WARPS;
     int rank = TRT_SPLIT > 1 ? (int)(blockIdx.x % TRT_SPLIT) : 0;
@@ -90,25 +93,32 @@ extern "C" __global__ void __launch_bounds__(tc::kThreads) TRT_KERNEL(
         int g = TRT_GROUP == 1 ? 0 : row / queries;
         copy_async_16(qs + r * kPitch + c * 16, valid ? q + g * q_head + (row - g * queries) * q_row + c * 8 : q, valid);
     }
-    if (step0 < step1) load_rows(ks, k, k_row, step0 * kTileKeys, keys, kTileKeys);
+    int at_once = TRT_RESIDENT ? step1 - step0 : min(1, step1 - step0);
+    load_rows(ks, k, k_row, step0 * kTileKeys, keys, at_once * kTileKeys);
     copy_async_commit();
-    if (step0 < step1) load_rows(vs, v, v_row, step0 * kTileKeys, keys, kTileKeys);
+    load_rows(vs, v, v_row, step0 * kTileKeys, keys, at_once * kTileKeys);
     copy_async_commit();
 
-    u32 qf[kHead / 16][4];
-    float out[kHead / 8][4];
+    u32 qf[TRT_ROW_TILES][kHead / 16][4];
+    float out[TRT_ROW_TILES][kHead / 8][4];
+    float top[TRT_ROW_TILES][2], sum[TRT_ROW_TILES][2];
 #pragma unroll
-    for (int i = 0; i < kHead / 8; i++) out[i][0] = out[i][1] = out[i][2] = out[i][3] = 0.f;
-    float top[2] = {negative_infinity(), negative_infinity()}, sum[2] = {0.f, 0.f};
+    for (int m = 0; m < TRT_ROW_TILES; m++)
+    {
+#pragma unroll
+        for (int i = 0; i < kHead / 8; i++) out[m][i][0] = out[m][i][1] = out[m][i][2] = out[m][i][3] = 0.f;
+        top[m][0] = top[m][1] = negative_infinity();
+        sum[m][0] = sum[m][1] = 0.f;
+    }
     const float log2e = 1.4426950408889634f;
     float scale2 = scale * log2e;
-    int my_row = first_row + qw * 16 + (lane >> 2);
+    int my_row = first_row + qw * kWarpRows + (lane >> 2);
 
     for (int step = step0; step < step1; step++)
     {
-        int at = TRT_STAGES == 1 ? 0 : (step - step0) & 1;
-        bool more = TRT_STAGES > 1 && step + 1 < step1;
-        if (TRT_STAGES == 1 && step > step0)
+        int at = TRT_RESIDENT ? step - step0 : TRT_STAGES == 1 ? 0 : (step - step0) & 1;
+        bool more = !TRT_RESIDENT && TRT_STAGES > 1 && step + 1 < step1, fresh = !TRT_RESIDENT || step == step0;
+        if (!TRT_RESIDENT && TRT_STAGES == 1 && step > step0)
         {
             __syncthreads();
             load_rows(ks, k, k_row, step * kTileKeys, keys, kTileKeys);
@@ -124,158 +134,186 @@ extern "C" __global__ void __launch_bounds__(tc::kThreads) TRT_KERNEL(
             copy_async_commit();
             copy_async_wait<3>();
         }
-        else copy_async_wait<1>();
-        __syncthreads();
+        else if (fresh) copy_async_wait<1>();
+        if (fresh) __syncthreads();
         if (step == step0)
         {
 #pragma unroll
-            for (int i = 0; i < kHead / 16; i++) ldmatrix_x4(qf[i], qs + (qw * 16 + (lane & 15)) * kPitch + i * 32 + (lane >> 4) * 16);
+            for (int m = 0; m < TRT_ROW_TILES; m++)
+            {
+#pragma unroll
+                for (int i = 0; i < kHead / 16; i++) ldmatrix_x4(qf[m][i], qs + (qw * kWarpRows + m * 16 + (lane & 15)) * kPitch + i * 32 + (lane >> 4) * 16);
+            }
         }
 
-        // Scores of 16 rows and this warp's keys.
-        float s[TRT_KEYS / 8][4];
+        // Scores of this warp's rows and keys.
+        float s[TRT_ROW_TILES][TRT_KEYS / 8][4];
         u32 kt = ks + at * kTileBytes + kw * TRT_KEYS * kPitch;
 #pragma unroll
         for (int j = 0; j < TRT_KEYS / 16; j++)
         {
 #pragma unroll
-            for (int e = 0; e < 4; e++) s[2 * j][e] = s[2 * j + 1][e] = 0.f;
+            for (int m = 0; m < TRT_ROW_TILES; m++)
+            {
+#pragma unroll
+                for (int e = 0; e < 4; e++) s[m][2 * j][e] = s[m][2 * j + 1][e] = 0.f;
+            }
 #pragma unroll
             for (int i = 0; i < kHead / 16; i++)
             {
                 u32 b[4];
                 ldmatrix_x4(b, kt + (j * 16 + (lane >> 4) * 8 + (lane & 7)) * kPitch + i * 32 + ((lane >> 3) & 1) * 16);
-                mma_16816<Element>(s[2 * j], qf[i], b[0], b[1]);
-                mma_16816<Element>(s[2 * j + 1], qf[i], b[2], b[3]);
+#pragma unroll
+                for (int m = 0; m < TRT_ROW_TILES; m++)
+                {
+                    mma_16816<Element>(s[m][2 * j], qf[m][i], b[0], b[1]);
+                    mma_16816<Element>(s[m][2 * j + 1], qf[m][i], b[2], b[3]);
+                }
             }
         }
 
         int key0 = step * kTileKeys + kw * TRT_KEYS + (lane & 3) * 2;
-#if TRT_MASK
-#pragma unroll
-        for (int h = 0; h < 2; h++)
-        {
-            int row = min(my_row + h * 8, rows - 1);
-            int g = TRT_GROUP == 1 ? 0 : row / queries;
-            const TRT_MASK_TYPE *m = mask + batch * mask_batch + (head * TRT_GROUP + g) * mask_head + (row - g * queries) * mask_row;
-#pragma unroll
-            for (int j = 0; j < TRT_KEYS / 8; j++)
-            {
-#pragma unroll
-                for (int e = 0; e < 2; e++)
-                {
-                    int key = key0 + j * 8 + e;
-                    s[j][h * 2 + e] = s[j][h * 2 + e] * scale2 + (key < keys ? to_float(m[key * mask_key]) * log2e : 0.f);
-                }
-            }
-        }
-#else
-#pragma unroll
-        for (int j = 0; j < TRT_KEYS / 8; j++)
-        {
-#pragma unroll
-            for (int e = 0; e < 4; e++) s[j][e] *= scale2;
-        }
-#endif
         bool edge = (step + 1) * kTileKeys > keys;
-        if (TRT_CAUSAL || edge)
+#pragma unroll
+        for (int m = 0; m < TRT_ROW_TILES; m++)
         {
 #pragma unroll
             for (int h = 0; h < 2; h++)
             {
-                int row = my_row + h * 8;
-                int query = TRT_GROUP == 1 ? row : row % queries;
-                int limit = TRT_CAUSAL ? min(keys, query + causal_offset + 1) : keys;
+                int row = my_row + m * 16 + h * 8;
+#if TRT_MASK
+                int clamped = min(row, rows - 1), g = TRT_GROUP == 1 ? 0 : clamped / queries;
+                const TRT_MASK_TYPE *from = mask + batch * mask_batch + (head * TRT_GROUP + g) * mask_head + (clamped - g * queries) * mask_row;
 #pragma unroll
                 for (int j = 0; j < TRT_KEYS / 8; j++)
                 {
 #pragma unroll
-                    for (int e = 0; e < 2; e++) if (key0 + j * 8 + e >= limit) s[j][h * 2 + e] = negative_infinity();
+                    for (int e = 0; e < 2; e++)
+                    {
+                        int key = key0 + j * 8 + e;
+                        s[m][j][h * 2 + e] = s[m][j][h * 2 + e] * scale2 + (key < keys ? to_float(from[key * mask_key]) * log2e : 0.f);
+                    }
+                }
+#endif
+                if (TRT_CAUSAL || edge)
+                {
+                    int query = TRT_GROUP == 1 ? row : row % queries;
+                    int limit = TRT_CAUSAL ? min(keys, query + causal_offset + 1) : keys;
+#pragma unroll
+                    for (int j = 0; j < TRT_KEYS / 8; j++)
+                    {
+#pragma unroll
+                        for (int e = 0; e < 2; e++) if (key0 + j * 8 + e >= limit) s[m][j][h * 2 + e] = negative_infinity();
+                    }
                 }
             }
         }
 
-        // Powers relative to the greatest score so far; what was summed before is scaled down to it.
+        // Powers relative to the greatest score so far; what was summed before is scaled down to it. Without a mask the scale joins the subtraction.
+        constexpr bool scaled = TRT_MASK != 0;
 #pragma unroll
-        for (int h = 0; h < 2; h++)
+        for (int m = 0; m < TRT_ROW_TILES; m++)
         {
-            float most = top[h];
 #pragma unroll
-            for (int j = 0; j < TRT_KEYS / 8; j++) most = fmaxf(most, fmaxf(s[j][h * 2], s[j][h * 2 + 1]));
-            most = fmaxf(most, __shfl_xor_sync(0xffffffffu, most, 1));
-            most = fmaxf(most, __shfl_xor_sync(0xffffffffu, most, 2));
-            float base = most == negative_infinity() ? 0.f : most;
-            float shrink = exp2_fast(top[h] - base);
-            top[h] = most;
-            float add = 0.f;
-#pragma unroll
-            for (int j = 0; j < TRT_KEYS / 8; j++)
+            for (int h = 0; h < 2; h++)
             {
+                float most = negative_infinity();
 #pragma unroll
-                for (int e = 0; e < 2; e++)
+                for (int j = 0; j < TRT_KEYS / 8; j++) most = fmaxf(most, fmaxf(s[m][j][h * 2], s[m][j][h * 2 + 1]));
+                most = fmaxf(most, __shfl_xor_sync(0xffffffffu, most, 1));
+                most = fmaxf(most, __shfl_xor_sync(0xffffffffu, most, 2));
+                if (!scaled) most *= scale2;
+                most = fmaxf(most, top[m][h]);
+                float base = most == negative_infinity() ? 0.f : most;
+                float shrink = exp2_fast(top[m][h] - base);
+                top[m][h] = most;
+                float add = 0.f;
+#pragma unroll
+                for (int j = 0; j < TRT_KEYS / 8; j++)
                 {
-                    float p = exp2_fast(s[j][h * 2 + e] - base);
-                    s[j][h * 2 + e] = p;
-                    add += p;
-                }
-            }
-            sum[h] = sum[h] * shrink + add;
-            if (step > step0)
-            {
 #pragma unroll
-                for (int i = 0; i < kHead / 8; i++) { out[i][h * 2] *= shrink; out[i][h * 2 + 1] *= shrink; }
+                    for (int e = 0; e < 2; e++)
+                    {
+                        float x = s[m][j][h * 2 + e], p = exp2_fast(scaled ? x - base : fmaf(x, scale2, -base));
+                        s[m][j][h * 2 + e] = p;
+                        add += p;
+                    }
+                }
+                sum[m][h] = sum[m][h] * shrink + add;
+                if (step > step0)
+                {
+#pragma unroll
+                    for (int i = 0; i < kHead / 8; i++) { out[m][i][h * 2] *= shrink; out[m][i][h * 2 + 1] *= shrink; }
+                }
             }
         }
 
         if (more) copy_async_wait<2>();
-        else copy_async_wait<0>();
-        __syncthreads();
+        else if (fresh) copy_async_wait<0>();
+        if (fresh) __syncthreads();
         u32 vt = vs + at * kTileBytes + kw * TRT_KEYS * kPitch;
 #pragma unroll
         for (int j = 0; j < TRT_KEYS / 16; j++)
         {
-            u32 a[4] = {Pair<Element>::pack(s[2 * j][0], s[2 * j][1]), Pair<Element>::pack(s[2 * j][2], s[2 * j][3]),
-                        Pair<Element>::pack(s[2 * j + 1][0], s[2 * j + 1][1]), Pair<Element>::pack(s[2 * j + 1][2], s[2 * j + 1][3])};
+            u32 a[TRT_ROW_TILES][4];
+#pragma unroll
+            for (int m = 0; m < TRT_ROW_TILES; m++)
+            {
+#pragma unroll
+                for (int q4 = 0; q4 < 4; q4++) a[m][q4] = Pair<Element>::pack(s[m][2 * j + (q4 >> 1)][(q4 & 1) * 2], s[m][2 * j + (q4 >> 1)][(q4 & 1) * 2 + 1]);
+            }
 #pragma unroll
             for (int i = 0; i < kHead / 16; i++)
             {
                 u32 b[4];
                 ldmatrix_x4_trans(b, vt + (j * 16 + ((lane >> 3) & 1) * 8 + (lane & 7)) * kPitch + i * 32 + (lane >> 4) * 16);
-                mma_16816<Element>(out[2 * i], a, b[0], b[1]);
-                mma_16816<Element>(out[2 * i + 1], a, b[2], b[3]);
+#pragma unroll
+                for (int m = 0; m < TRT_ROW_TILES; m++)
+                {
+                    mma_16816<Element>(out[m][2 * i], a[m], b[0], b[1]);
+                    mma_16816<Element>(out[m][2 * i + 1], a[m], b[2], b[3]);
+                }
             }
         }
-        if (TRT_STAGES > 1) __syncthreads();
+        if (!TRT_RESIDENT && TRT_STAGES > 1) __syncthreads();
     }
     copy_async_wait<0>();
 
 #pragma unroll
-    for (int h = 0; h < 2; h++)
+    for (int m = 0; m < TRT_ROW_TILES; m++)
     {
-        sum[h] += __shfl_xor_sync(0xffffffffu, sum[h], 1);
-        sum[h] += __shfl_xor_sync(0xffffffffu, sum[h], 2);
+#pragma unroll
+        for (int h = 0; h < 2; h++)
+        {
+            sum[m][h] += __shfl_xor_sync(0xffffffffu, sum[m][h], 1);
+            sum[m][h] += __shfl_xor_sync(0xffffffffu, sum[m][h], 2);
+        }
     }
 
     if constexpr (kPartials == 1)
     {
-        // Through the rows of q, which only this warp has, to whole 16-byte pieces.
-        __syncthreads();
-        float inverse[2] = {1.f / sum[0], 1.f / sum[1]};
-        u32 mine = qs + qw * 16 * kPitch;
+        // Through the rows of q, which only this warp has read, to whole 16-byte pieces.
+        __syncwarp();
+        u32 mine = qs + qw * kWarpRows * kPitch;
 #pragma unroll
-        for (int i = 0; i < kHead / 8; i++)
+        for (int m = 0; m < TRT_ROW_TILES; m++)
         {
 #pragma unroll
             for (int h = 0; h < 2; h++)
-                store_shared(mine + ((lane >> 2) + h * 8) * kPitch + i * 16 + (lane & 3) * 4, Pair<Element>::pack(out[i][h * 2] * inverse[h], out[i][h * 2 + 1] * inverse[h]));
+            {
+                float inverse = 1.f / sum[m][h];
+#pragma unroll
+                for (int i = 0; i < kHead / 8; i++)
+                    store_shared(mine + (m * 16 + (lane >> 2) + h * 8) * kPitch + i * 16 + (lane & 3) * 4, Pair<Element>::pack(out[m][i][h * 2] * inverse, out[m][i][h * 2 + 1] * inverse));
+            }
         }
         __syncwarp();
-        for (int i = lane; i < 16 * (TRT_HEAD / 8); i += 32)
+        for (int i = lane; i < kWarpRows * (TRT_HEAD / 8); i += 32)
         {
-            int r = i / (TRT_HEAD / 8), c = i - r * (TRT_HEAD / 8), row = first_row + qw * 16 + r;
+            int r = i / (TRT_HEAD / 8), c = i - r * (TRT_HEAD / 8), row = first_row + qw * kWarpRows + r;
             if (row >= rows) continue;
             int g = TRT_GROUP == 1 ? 0 : row / queries;
-            uint4 piece = *reinterpret_cast<const uint4 *>(shared + (qw * 16 + r) * kPitch + c * 16);
+            uint4 piece = *reinterpret_cast<const uint4 *>(shared + (qw * kWarpRows + r) * kPitch + c * 16);
             *reinterpret_cast<uint4 *>(y + g * y_head + (row - g * queries) * y_row + c * 8) = piece;
         }
     }
@@ -285,12 +323,16 @@ extern "C" __global__ void __launch_bounds__(tc::kThreads) TRT_KERNEL(
         __syncthreads();
         float *parts = reinterpret_cast<float *>(shared), *tops = parts + TRT_KEY_WARPS * kRows * kPartPitch, *sums = tops + TRT_KEY_WARPS * kRows;
 #pragma unroll
-        for (int h = 0; h < 2; h++)
+        for (int m = 0; m < TRT_ROW_TILES; m++)
         {
-            int r = kw * kRows + qw * 16 + (lane >> 2) + h * 8;
 #pragma unroll
-            for (int i = 0; i < kHead / 8; i++) *reinterpret_cast<float2 *>(parts + r * kPartPitch + i * 8 + (lane & 3) * 2) = make_float2(out[i][h * 2], out[i][h * 2 + 1]);
-            if ((lane & 3) == 0) { tops[r] = top[h]; sums[r] = sum[h]; }
+            for (int h = 0; h < 2; h++)
+            {
+                int r = kw * kRows + qw * kWarpRows + m * 16 + (lane >> 2) + h * 8;
+#pragma unroll
+                for (int i = 0; i < kHead / 8; i++) *reinterpret_cast<float2 *>(parts + r * kPartPitch + i * 8 + (lane & 3) * 2) = make_float2(out[m][i][h * 2], out[m][i][h * 2 + 1]);
+                if ((lane & 3) == 0) { tops[r] = top[m][h]; sums[r] = sum[m][h]; }
+            }
         }
         if (TRT_SPLIT > 1) { cluster_arrive(); cluster_wait(); }
         else __syncthreads();

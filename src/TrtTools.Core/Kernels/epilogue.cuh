@@ -72,10 +72,41 @@ template <typename T, int Kind, int V> static __device__ __forceinline__ void fe
     }
 }
 
+// A load that is waited for by nobody: the line is at hand when it is needed.
+static __device__ __forceinline__ void touch(const void *p) { u32 v; asm volatile("ld.global.u8 %0, [%1];" : "=r"(v) : "l"(p)); }
+
+template <typename T, int Kind, int Wanted> static __device__ __forceinline__ void touch(const Operand &op, int batch0, int batch1, int row, int col)
+{
+    if constexpr (Kind == Wanted)
+    {
+        const T *p = (const T *)op.data + batch0 * op.batch0 + batch1 * op.batch1 + col;
+        if constexpr (Kind == OperandFull) p += row * op.row;
+        touch(p);
+    }
+}
+
 struct Epilogue
 {
+    static constexpr bool kReadsFull = TRT_OP0_KIND == OperandFull || TRT_OP1_KIND == OperandFull || TRT_OP2_KIND == OperandFull || TRT_OP3_KIND == OperandFull;
+
     Operand op0, op1, op2, op3;
     int batch0, batch1, batch, cols, rows;
+
+    __device__ __forceinline__ void warm_full(int row, int col) const
+    {
+        touch<TRT_OP0_TYPE, TRT_OP0_KIND, OperandFull>(op0, batch0, batch1, row, col);
+        touch<TRT_OP1_TYPE, TRT_OP1_KIND, OperandFull>(op1, batch0, batch1, row, col);
+        touch<TRT_OP2_TYPE, TRT_OP2_KIND, OperandFull>(op2, batch0, batch1, row, col);
+        touch<TRT_OP3_TYPE, TRT_OP3_KIND, OperandFull>(op3, batch0, batch1, row, col);
+    }
+
+    __device__ __forceinline__ void warm_column(int col) const
+    {
+        touch<TRT_OP0_TYPE, TRT_OP0_KIND, OperandColumn>(op0, batch0, batch1, 0, col);
+        touch<TRT_OP1_TYPE, TRT_OP1_KIND, OperandColumn>(op1, batch0, batch1, 0, col);
+        touch<TRT_OP2_TYPE, TRT_OP2_KIND, OperandColumn>(op2, batch0, batch1, 0, col);
+        touch<TRT_OP3_TYPE, TRT_OP3_KIND, OperandColumn>(op3, batch0, batch1, 0, col);
+    }
 
     // V sums of neighbouring columns become V results. WithFirst: operand 0 is given.
     template <int V, bool WithFirst, typename Sum> __device__ __forceinline__ void apply(const Sum (&sum)[V], float (&first)[V], int row, int col, float (&to)[V]) const

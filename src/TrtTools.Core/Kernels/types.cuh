@@ -103,4 +103,18 @@ static __device__ __forceinline__ void store_shared(u32 address, u32 v) { asm vo
 static __device__ __forceinline__ void store_shared(u32 address, unsigned short v) { asm volatile("st.shared.b16 [%0], %1;" ::"r"(address), "h"(v) : "memory"); }
 static __device__ __forceinline__ void store_shared(u32 address, float2 v) { asm volatile("st.shared.v2.f32 [%0], {%1, %2};" ::"r"(address), "f"(v.x), "f"(v.y) : "memory"); }
 
+// For results that are stored in 16 bits: erf within 6e-7, 2^p(|x|) being 1 - erf(|x|).
+static __device__ __forceinline__ float erf_fast(float x)
+{
+    float t = fabsf(x), p = -0.0029441629f, q;
+    p = fmaf(p, t, 0.029590065f);
+    p = fmaf(p, t, -0.14866567f);
+    p = fmaf(p, t, -0.91850934f);
+    p = fmaf(p, t, -1.627889f);
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(q) : "f"(p * t));
+    return copysignf(1.f - q, x);
+}
+
+static __device__ __forceinline__ float exp_fast(float x) { float y; asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x * 1.44269504f)); return y; }
+
 }

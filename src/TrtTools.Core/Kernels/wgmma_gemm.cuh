@@ -7,12 +7,13 @@
 //   TRT_SWAP        0, 1                          TRT_BP, TRT_BQ   tile on the 64-row side, on the other side
 //   TRT_REGISTERS   0, or what each multiplying thread gets of those that the feeding warpgroup gives up (it is a single warp otherwise)
 //   TRT_GROUPS      warpgroups that multiply      TRT_PINGPONG     1: each warpgroup has tiles of its own, one multiplies while the other stores
-//   TRT_SPAN        bytes of a tile's row (128, 64, 32), TRT_SUB  such pieces of k per stage, TRT_STAGES
+//   TRT_SPAN        bytes of a tile's row (128, 64, 32), TRT_SUB  such pieces of k per stage (their number must be a multiple), TRT_STAGES
 //   TRT_SPLIT       blocks of a cluster that share the k of one tile (1: none)
 //   TRT_MULTICAST   0, 1: two row tiles share their weights' loads, 2: two column tiles share their rows' loads
 //   TRT_CONV        1: x by an im2col map, with TRT_TAPS, TRT_FILTER_W, TRT_CHANNEL_BLOCKS, TRT_STRIDE_H/W, TRT_PAD_H/W, TRT_DILATION_H/W
 //   TRT_W_MN        1: w is stored [k, col]       TRT_W_BATCHED, TRT_X_BATCHED  0: the same for every batch0 / batch1 (bits 0, 1)
-//   TRT_STORE       1: by TMA                     TRT_FIRST_TMA    1: operand 0 (full, 16-bit, as the output) comes by TMA
+//   TRT_STORE       1: by TMA                     TRT_PANELS       0: shared memory for the whole tile, or a ring of so many panels for each warpgroup
+//   TRT_FIRST_TMA    1: operand 0 (full, 16-bit, as the output) comes by TMA
 //   TRT_PDL         1: programmatic launch        TRT_VECTOR and the epilogue: see epilogue.cuh
 #pragma once
 #include "async.cuh"
@@ -67,20 +68,31 @@ constexpr int kPieceW = TRT_W_MN ? kWSpans * kDepth * 128 : kTileCols * TRT_SPAN
 constexpr int kStageBytes = TRT_SUB * (kPieceX + kPieceW);
 constexpr int kCluster = TRT_MULTICAST ? 2 : 1;
 
-// The output's tile in shared memory: panels of 128 bytes a row, swizzled as TMA has it.
-constexpr int kPanelCols = 128 / (int)sizeof(Out);
+// The output's tile in shared memory: panels with rows of kPanelSpan bytes, swizzled as TMA has it.
+constexpr int kTileRowBytes = (TRT_SWAP ? 64 : TRT_BQ) * (int)sizeof(Out);
+constexpr int kPanelSpan = kTileRowBytes % 128 == 0 ? 128 : kTileRowBytes % 64 == 0 ? 64 : 32;
+constexpr int kPanelCols = kPanelSpan / (int)sizeof(Out);
 constexpr int kPanelRows = TRT_SWAP ? TRT_BQ : 64;
-constexpr int kPanelBytes = kPanelRows * 128;
-constexpr int kPanels = TRT_SWAP ? (64 * (int)sizeof(Out) / 128 > 0 ? 64 * (int)sizeof(Out) / 128 : 1) : (TRT_BQ + kPanelCols - 1) / kPanelCols;   // of one 64-row block
-constexpr int kOutBytes = TRT_STORE && TRT_SPLIT == 1 ? kGroups * kBlocks * kPanels * kPanelBytes : 0;
+constexpr int kPanelBytes = (kPanelRows * kPanelSpan + 1023) / 1024 * 1024;
+constexpr int kPanels = (kTileRowBytes + kPanelSpan - 1) / kPanelSpan;   // of one 64-row block
+constexpr int kHeldPanels = TRT_PANELS ? TRT_PANELS : kBlocks * kPanels;                             // of one warpgroup
+constexpr int kOutBytes = TRT_STORE && TRT_SPLIT == 1 ? kGroups * kHeldPanels * kPanelBytes : 0;
 
 // Where one part of the sum lies for the other blocks of a cluster: rows of the output, padded against bank conflicts.
 constexpr int kPartStride = TRT_SWAP ? TRT_BP + 4 : (TRT_BQ + 31) / 32 * 32 + 8;
 
 static_assert(TRT_BP % 64 == 0 && TRT_BQ % 8 == 0 && kBlocks >= 1, "tile");
 static_assert(!TRT_STORE || !TRT_SWAP || sizeof(Out) == 2, "a swapped tile is stored by TMA as 16-bit numbers only");
-static_assert(!TRT_STORE || TRT_SPLIT > 1 || TRT_SWAP || TRT_BQ % kPanelCols == 0, "a tile stored by TMA is whole panels");
+static_assert(!TRT_STORE || TRT_SPLIT > 1 || kTileRowBytes % kPanelSpan == 0, "a tile stored by TMA is whole panels");
+static_assert(!TRT_FIRST_TMA || kHeldPanels == kBlocks * kPanels, "operand 0 needs the whole tile");
 static_assert(TRT_SPLIT == 1 || (!TRT_MULTICAST && !TRT_PINGPONG), "split tiles are neither shared nor alternated");
+
+// Where a byte of a panel's row lies: 16-byte pieces change places by what the row's address says.
+static __device__ __forceinline__ u32 panel_place(int row, int byte)
+{
+    u32 at = row * kPanelSpan + byte;
+    return at ^ ((at >> 3) & (kPanelSpan - 16));
+}
 
 struct Tile
 {
@@ -125,7 +137,7 @@ struct Share
 
     __device__ __forceinline__ Share(int rows, int cols, int batches0, int batches1, int pieces, int rank) : space(rows, cols, batches0, batches1)
     {
-        int steps = (pieces + TRT_SUB - 1) / TRT_SUB;
+        int steps = pieces / TRT_SUB;
         start = blockIdx.x;
         stride = gridDim.x;
         first = 0;
@@ -165,17 +177,15 @@ struct Feeder
 {
     const TensorMap *x, *w;
     u32 base, full;
-    int rank, pieces, out_w, out_h;
+    int rank, out_w, out_h;
 
-    __device__ __forceinline__ int pieces_of(int k) const { return TRT_SUB == 1 ? 1 : min(TRT_SUB, pieces - k * TRT_SUB); }
-
-    __device__ __forceinline__ void expect(int stage, int k) const { barrier_expect(full + stage * 8, pieces_of(k) * (kPieceX + kPieceW)); }
+    __device__ __forceinline__ void expect(int stage) const { barrier_expect(full + stage * 8, kStageBytes); }
 
     __device__ __forceinline__ void load_w(int stage, int k, const Tile &tile) const
     {
         u32 bar = full + stage * 8;
         int b0 = TRT_W_BATCHED & 1 ? tile.batch0 : 0, b1 = TRT_W_BATCHED & 2 ? tile.batch1 : 0;
-        for (int i = 0; i < pieces_of(k); i++)
+        for (int i = 0; i < TRT_SUB; i++)
         {
             int piece = k * TRT_SUB + i;
             u32 to = base + stage * kStageBytes + TRT_SUB * kPieceX + i * kPieceW;
@@ -193,10 +203,28 @@ struct Feeder
         }
     }
 
+    __device__ __forceinline__ void prefetch_w(int k, const Tile &tile) const
+    {
+        int b0 = TRT_W_BATCHED & 1 ? tile.batch0 : 0, b1 = TRT_W_BATCHED & 2 ? tile.batch1 : 0;
+        for (int i = 0; i < TRT_SUB; i++)
+        {
+            int piece = k * TRT_SUB + i;
+#if TRT_W_MN
+#pragma unroll
+            for (int s = 0; s < kWSpans; s++) tma_prefetch_4d(w, tile.col + s * 64, piece * kDepth, b0, b1);
+#elif TRT_CONV
+            int tap = piece / TRT_CHANNEL_BLOCKS;
+            tma_prefetch_3d(w, (piece - tap * TRT_CHANNEL_BLOCKS) * kDepth, tap, tile.col + rank * (kTileCols / 2) * (TRT_MULTICAST == 1));
+#else
+            tma_prefetch_4d(w, piece * kDepth, tile.col + rank * (kTileCols / 2) * (TRT_MULTICAST == 1), b0, b1);
+#endif
+        }
+    }
+
     __device__ __forceinline__ void load_x(int stage, int k, const Tile &tile) const
     {
         u32 bar = full + stage * 8;
-        for (int i = 0; i < pieces_of(k); i++)
+        for (int i = 0; i < TRT_SUB; i++)
         {
             int piece = k * TRT_SUB + i;
             u32 to = base + stage * kStageBytes + i * kPieceX;
@@ -220,36 +248,32 @@ struct Feeder
     }
 };
 
-static __device__ __forceinline__ void multiply(Sum (&sum)[kBlocks][TRT_BQ / 2], u32 stage_base, int block0, int pieces, int &add)
+static __device__ __forceinline__ void multiply(Sum (&sum)[kBlocks][TRT_BQ / 2], u32 stage_base, int block0)
 {
 #pragma unroll
     for (int i = 0; i < TRT_SUB; i++)
     {
-        if (TRT_SUB == 1 || i < pieces)
+        u32 x = stage_base + i * kPieceX, w = stage_base + TRT_SUB * kPieceX + i * kPieceW;
+        u64 dx = tile_descriptor<TRT_SPAN>(x, 0);
+        u64 dw = TRT_W_MN ? tile_descriptor<128>(w, kDepth * 128) : tile_descriptor<TRT_SPAN>(w, 0);
+#pragma unroll
+        for (int s = 0; s < kSteps; s++)
         {
-            u32 x = stage_base + i * kPieceX, w = stage_base + TRT_SUB * kPieceX + i * kPieceW;
-            u64 dx = tile_descriptor<TRT_SPAN>(x, 0);
-            u64 dw = TRT_W_MN ? tile_descriptor<128>(w, kDepth * 128) : tile_descriptor<TRT_SPAN>(w, 0);
+            u64 kx = dx + s * 2, kw = dw + (TRT_W_MN ? s * (32 / (int)sizeof(In)) * 8 : s * 2);
 #pragma unroll
-            for (int s = 0; s < kSteps; s++)
+            for (int m = 0; m < kBlocks; m++)
             {
-                u64 kx = dx + s * 2, kw = dw + (TRT_W_MN ? s * (32 / (int)sizeof(In)) * 8 : s * 2);
-#pragma unroll
-                for (int m = 0; m < kBlocks; m++)
-                {
-                    if (TRT_SWAP) wgmma(sum[m], kw + (u64)(block0 + m) * ((TRT_W_MN ? kDepth * 128 : 64 * TRT_SPAN) / 16), kx, add);
-                    else wgmma(sum[m], kx + (u64)(block0 + m) * (64 * TRT_SPAN / 16), kw, add);
-                }
-                add = 1;
+                if (TRT_SWAP) wgmma(sum[m], kw + (u64)(block0 + m) * ((TRT_W_MN ? kDepth * 128 : 64 * TRT_SPAN) / 16), kx);
+                else wgmma(sum[m], kx + (u64)(block0 + m) * (64 * TRT_SPAN / 16), kw);
             }
         }
     }
 }
 
-// The sums of k-steps first…first + count - 1 of a tile, all taken by this warpgroup.
-static __device__ __forceinline__ void accumulate(Sum (&sum)[kBlocks][TRT_BQ / 2], const Feeder &feeder, u32 empty, Ring &ring, int block0, int first, int count)
+// The sums over a tile's next count k-steps.
+static __device__ __forceinline__ void accumulate(Sum (&sum)[kBlocks][TRT_BQ / 2], const Feeder &feeder, u32 empty, Ring &ring, int block0, int count)
 {
-    int add = 1, previous = -1;
+    int previous = -1;
     int lane = threadIdx.x & 31;
 #pragma unroll
     for (int m = 0; m < kBlocks; m++)
@@ -262,7 +286,7 @@ static __device__ __forceinline__ void accumulate(Sum (&sum)[kBlocks][TRT_BQ / 2
     {
         barrier_wait(feeder.full + ring.stage * 8, ring.parity);
         wgmma_fence();
-        multiply(sum, feeder.base + ring.stage * kStageBytes, block0, feeder.pieces_of(first + i), add);
+        multiply(sum, feeder.base + ring.stage * kStageBytes, block0);
         wgmma_commit();
         wgmma_wait<1>();
         if (previous >= 0)
@@ -287,44 +311,51 @@ static __device__ __forceinline__ void accumulate(Sum (&sum)[kBlocks][TRT_BQ / 2
     }
 }
 
+// What the epilogue will read comes nearer while the product is computed: the share of a tile that this thread's blocks finish.
+static __device__ __forceinline__ void warm(const Epilogue &epilogue, const Tile &tile, int rank)
+{
+    constexpr int chunks = kTileCols / 8, items = kTileRows * chunks, parts = TRT_SPLIT * kMathThreads;
+    if constexpr (Epilogue::kReadsFull && !(TRT_STORE && TRT_SPLIT == 1) && items <= 16 * parts)
+    {
+        for (int item = rank * kMathThreads + threadIdx.x; item < items; item += parts)
+        {
+            int r = item / chunks, c = (item - r * chunks) * 8;
+            if (tile.row + r < epilogue.rows && tile.col + c < epilogue.cols) epilogue.warm_full(tile.row + r, tile.col + c);
+        }
+    }
+    for (int c = threadIdx.x * 8; c < kTileCols; c += kMathThreads * 8) if (tile.col + c < epilogue.cols) epilogue.warm_column(tile.col + c);
+}
+
 // From registers through shared memory: the panels of this warpgroup's 64-row blocks. Operand 0 may lie there already.
 template <typename Out> static __device__ __forceinline__ void finish_panels(Sum (&sum)[kBlocks][TRT_BQ / 2], u32 out, const TensorMap *map, const Epilogue &epilogue, const Tile &tile, int block0, int group)
 {
     int thread = threadIdx.x & 127, warp = thread >> 5, lane = thread & 31;
-    if (!TRT_FIRST_TMA)
-    {
-        // The tile before this one must have left.
-        if (thread == 0) tma_wait_read<0>();
-        named_sync(3 + group, 128);
-    }
 #pragma unroll
-    for (int m = 0; m < kBlocks; m++)
+    for (int at = 0; at < kBlocks * kPanels; at++)
     {
-        u32 block = out + m * kPanels * kPanelBytes;
+        int m = at / kPanels, panel = at - m * kPanels;
+        u32 block = out + (at % kHeldPanels) * kPanelBytes;
+        if (!TRT_FIRST_TMA && (at == 0 || kHeldPanels < kBlocks * kPanels))
+        {
+            // What lay in the panel must have left.
+            if (thread == 0) tma_wait_read<(kHeldPanels < kBlocks * kPanels ? kHeldPanels - 1 : 0)>();
+            named_sync(3 + group, 128);
+        }
         if constexpr (sizeof(Out) == 2)
         {
             // Two 8-column groups at a time: four 8×8 matrices.
-            constexpr int groups = TRT_BQ / 8;
+            constexpr int groups = TRT_SWAP ? TRT_BQ / 8 : kPanelSpan / 16;
+            constexpr bool odd = (groups & 1) != 0;
+            int first_group = TRT_SWAP ? 0 : panel * groups;
 #pragma unroll
             for (int j = 0; j < groups; j += 2)
             {
-                constexpr bool odd = (groups & 1) != 0;
-                int row_in_panel, chunk, panel;
-                if (TRT_SWAP)
-                {
-                    int g = j + (lane >> 4);
-                    if (odd && g >= groups) g = groups - 1;
-                    row_in_panel = g * 8 + (lane & 7);
-                    chunk = warp * 2 + ((lane >> 3) & 1);
-                    panel = 0;
-                }
-                else
-                {
-                    row_in_panel = warp * 16 + ((lane >> 3) & 1) * 8 + (lane & 7);
-                    chunk = (j & 7) + (lane >> 4);
-                    panel = j >> 3;
-                }
-                u32 address = block + panel * kPanelBytes + row_in_panel * 128 + ((chunk ^ (row_in_panel & 7)) << 4);
+                // With an odd number of groups the last step does its first half twice, with the same numbers.
+                int g = j + (lane >> 4);
+                if (odd && g >= groups) g = groups - 1;
+                int row_in_panel = TRT_SWAP ? g * 8 + (lane & 7) : warp * 16 + ((lane >> 3) & 1) * 8 + (lane & 7);
+                int chunk = TRT_SWAP ? panel * (kPanelSpan / 16) + warp * 2 + ((lane >> 3) & 1) : g;
+                u32 address = block + panel_place(row_in_panel, chunk * 16);
                 u32 held[4] = {0, 0, 0, 0};
                 if (TRT_FIRST_TMA)
                 {
@@ -338,6 +369,7 @@ template <typename Out> static __device__ __forceinline__ void finish_panels(Sum
                     // q & 1: the lower 8 rows of the instruction's tile; q >> 1: the next 8 columns.
                     int jj = j + (q >> 1);
                     if (odd && jj >= groups) jj = groups - 1;
+                    jj += first_group;
                     Sum pair[2] = {sum[m][jj * 4 + (q & 1) * 2], sum[m][jj * 4 + (q & 1) * 2 + 1]};
                     int p = (block0 + m) * 64 + warp * 16 + (q & 1) * 8 + (lane >> 2), c = jj * 8 + (lane & 3) * 2;
                     float first[2], result[2];
@@ -362,16 +394,17 @@ template <typename Out> static __device__ __forceinline__ void finish_panels(Sum
                     }
                     words[q] = Pair<Out>::pack(result[0], result[1]);
                 }
-                // With an odd number of groups the last store writes its last matrices twice, with the same numbers.
                 if (TRT_SWAP) stmatrix_x4_trans(address, words[0], words[1], words[2], words[3]);
                 else stmatrix_x4(address, words[0], words[1], words[2], words[3]);
             }
         }
         else
         {
+            constexpr int groups = kPanelCols / 8;
 #pragma unroll
-            for (int j = 0; j < TRT_BQ / 8; j++)
+            for (int jj = 0; jj < groups; jj++)
             {
+                int j = panel * groups + jj;
 #pragma unroll
                 for (int h = 0; h < 2; h++)
                 {
@@ -380,29 +413,19 @@ template <typename Out> static __device__ __forceinline__ void finish_panels(Sum
                     int r = warp * 16 + h * 8 + (lane >> 2), c = j * 8 + (lane & 3) * 2;
                     int row = min(tile.row + (block0 + m) * 64 + r, epilogue.rows - 1);
                     epilogue.apply<2, false>(pair, first, row, tile.col + c, result);
-                    int panel = c / kPanelCols, byte = (c - panel * kPanelCols) * (int)sizeof(Out);
-                    u32 address = block + panel * kPanelBytes + r * 128 + (byte ^ ((r & 7) << 4));
                     typename Pair<Out>::Word word = Pair<Out>::pack(result[0], result[1]);
-                    store_shared(address, word);
+                    store_shared(block + panel_place(r, (c - panel * kPanelCols) * (int)sizeof(Out)), word);
                 }
             }
         }
-    }
-    fence_async_proxy();
-    named_sync(3 + group, 128);
-    if (thread == 0)
-    {
-#pragma unroll
-        for (int m = 0; m < kBlocks; m++)
+        fence_async_proxy();
+        named_sync(3 + group, 128);
+        if (thread == 0)
         {
-#pragma unroll
-            for (int p = 0; p < kPanels; p++)
-            {
-                int row = tile.row + (TRT_SWAP ? 0 : (block0 + m) * 64), col = tile.col + (TRT_SWAP ? (block0 + m) * 64 : p * kPanelCols);
-                if (row < epilogue.rows && col < epilogue.cols) tma_store_4d(map, out + (m * kPanels + p) * kPanelBytes, col, row, tile.batch0, tile.batch1);
-            }
+            int row = tile.row + (TRT_SWAP ? 0 : (block0 + m) * 64), col = tile.col + (TRT_SWAP ? (block0 + m) * 64 : panel * kPanelCols);
+            if (row < epilogue.rows && col < epilogue.cols) tma_store_4d(map, block, col, row, tile.batch0, tile.batch1);
+            tma_commit();
         }
-        tma_commit();
     }
 }
 
@@ -553,14 +576,17 @@ extern "C" __global__ void __launch_bounds__(tc::kThreads, 1) TRT_KERNEL(
             prefetch_map(&map_x);
             prefetch_map(&map_w);
             Share share(rows, cols, batches0, batches1, pieces, rank);
-            Feeder feeder{&map_x, &map_w, base, full, rank, pieces, out_w, out_h};
+            Feeder feeder{&map_x, &map_w, base, full, rank, out_w, out_h};
             // Weights need no predecessor: the first stages are on their way before this kernel may read anything else.
             int early = 0;
             if (share.start < share.space.total)
             {
                 Tile tile = share.space.at(share.start, rank);
                 early = min(TRT_STAGES, share.count);
-                for (int i = 0; i < early; i++) { feeder.expect(i, share.first + i); feeder.load_w(i, share.first + i, tile); }
+                for (int i = 0; i < early; i++) { feeder.expect(i); feeder.load_w(i, share.first + i, tile); }
+#if TRT_PDL
+                for (int i = early; i < share.count; i++) feeder.prefetch_w(share.first + i, tile);
+#endif
             }
 #if TRT_PDL
             wait_for_predecessors();
@@ -576,7 +602,7 @@ extern "C" __global__ void __launch_bounds__(tc::kThreads, 1) TRT_KERNEL(
                     else
                     {
                         barrier_wait(empty + ring.stage * 8, ring.parity ^ 1);
-                        feeder.expect(ring.stage, k);
+                        feeder.expect(ring.stage);
                         feeder.load_w(ring.stage, k, tile);
                     }
                     feeder.load_x(ring.stage, k, tile);
@@ -594,11 +620,11 @@ extern "C" __global__ void __launch_bounds__(tc::kThreads, 1) TRT_KERNEL(
         wait_for_predecessors();
 #endif
         Share share(rows, cols, batches0, batches1, pieces, rank);
-        Feeder feeder{&map_x, &map_w, base, full, rank, pieces, out_w, out_h};
+        Feeder feeder{&map_x, &map_w, base, full, rank, out_w, out_h};
         Sum sum[kBlocks][TRT_BQ / 2];
         Ring ring;
         int block0 = TRT_PINGPONG ? 0 : group * kBlocks;
-        u32 my_out = out + group * kBlocks * kPanels * kPanelBytes;
+        u32 my_out = out + group * kHeldPanels * kPanelBytes;
         u32 my_first = first_ready + group * 8, first_parity = 0;
         int t = share.start, step = share.stride;
         if (TRT_PINGPONG)
@@ -623,7 +649,7 @@ extern "C" __global__ void __launch_bounds__(tc::kThreads, 1) TRT_KERNEL(
                     int m = i / kPanels, p = i - m * kPanels;
                     if (tile.row + (TRT_SWAP ? 0 : (block0 + m) * 64) < rows && tile.col + (TRT_SWAP ? (block0 + m) * 64 : p * kPanelCols) < cols) count++;
                 }
-                barrier_expect(my_first, count * kPanelBytes);
+                barrier_expect(my_first, count * kPanelRows * kPanelSpan);
                 for (int i = 0; i < kBlocks * kPanels; i++)
                 {
                     int m = i / kPanels, p = i - m * kPanels;
@@ -632,8 +658,11 @@ extern "C" __global__ void __launch_bounds__(tc::kThreads, 1) TRT_KERNEL(
                 }
             }
 #endif
+            Epilogue epilogue{{op0, op0_batch0, op0_batch1, op0_row}, {op1, op1_batch0, op1_batch1, op1_row}, {op2, op2_batch0, op2_batch1, op2_row}, {op3, op3_batch0, op3_batch1, op3_row},
+                              tile.batch0, tile.batch1, tile.batch1 * batches0 + tile.batch0, cols, rows};
+            if (round == 0) warm(epilogue, tile, TRT_SPLIT > 1 ? rank : 0);
             if (TRT_PINGPONG) named_sync(1 + group, 256);
-            if (mine) accumulate(sum, feeder, empty, ring, block0, share.first, share.count);
+            if (mine) accumulate(sum, feeder, empty, ring, block0, share.count);
             if (TRT_PINGPONG)
             {
                 // The other group's turn; nobody waits for the last call of group 1.
@@ -641,9 +670,6 @@ extern "C" __global__ void __launch_bounds__(tc::kThreads, 1) TRT_KERNEL(
                 ring.advance(share.count);
                 if (!mine) continue;
             }
-
-            Epilogue epilogue{{op0, op0_batch0, op0_batch1, op0_row}, {op1, op1_batch0, op1_batch1, op1_row}, {op2, op2_batch0, op2_batch1, op2_row}, {op3, op3_batch0, op3_batch1, op3_row},
-                              tile.batch0, tile.batch1, tile.batch1 * batches0 + tile.batch0, cols, rows};
 #if TRT_SPLIT > 1
             named_sync(5, kMathThreads);
             finish_split(sum, (float *)(shared + (base - shared_address(shared))), block0);
