@@ -1,5 +1,5 @@
 // What becomes of a sum before it is stored. The text before this defines
-//   float trt_epilogue(float acc, float e0, float e1, float e2, float e3, int batch, int row, int col)
+//   float trt_epilogue(float acc (int where integers are multiplied), float e0, float e1, float e2, float e3, int batch, int row, int col)
 // and, for each tensor that it reads, TRT_OPi_TYPE and TRT_OPi_KIND. TRT_VECTOR neighbours along the columns (8, 4, 2, 1) may be accessed at once.
 #pragma once
 #include "types.cuh"
@@ -117,7 +117,7 @@ struct Epilogue
         fetch<TRT_OP2_TYPE, TRT_OP2_KIND, V>(op2, batch0, batch1, row, col, cols, e2);
         fetch<TRT_OP3_TYPE, TRT_OP3_KIND, V>(op3, batch0, batch1, row, col, cols, e3);
 #pragma unroll
-        for (int i = 0; i < V; i++) to[i] = trt_epilogue((float)sum[i], first[i], e1[i], e2[i], e3[i], batch, row, col + i);
+        for (int i = 0; i < V; i++) to[i] = trt_epilogue(sum[i], first[i], e1[i], e2[i], e3[i], batch, row, col + i);
     }
 };
 

@@ -27,6 +27,10 @@ static __device__ __forceinline__ void from_float(float x, s8 &y)
     y.value = (signed char)r;
 }
 
+// What storing in a narrower type would leave of a value.
+template <typename T> static __device__ __forceinline__ float rounded(float x) { T y; from_float(x, y); return to_float(y); }
+static __device__ __forceinline__ int quantized(float x) { s8 y; from_float(x, y); return y.value; }
+
 // Two neighbours in one word, the first in the low half.
 template <typename T> struct Pair;
 

@@ -474,8 +474,13 @@ static __device__ __forceinline__ void finish_directly(Sum (&sum)[kBlocks][TRT_B
     }
 }
 
+static __device__ __forceinline__ float as_float(float x) { return x; }
+static __device__ __forceinline__ float as_float(int x) { return __int_as_float(x); }
+static __device__ __forceinline__ void from_bits(float x, float &y) { y = x; }
+static __device__ __forceinline__ void from_bits(float x, int &y) { y = __float_as_int(x); }
+
 // Parts of a tile from the blocks of a cluster: each block adds up its share of the rows, in the order of ranks, and stores it.
-static __device__ __forceinline__ void finish_split(Sum (&sum)[kBlocks][TRT_BQ / 2], float *part, int block0)
+static __device__ __forceinline__ void finish_split(Sum (&sum)[kBlocks][TRT_BQ / 2], Sum *part, int block0)
 {
     int thread = threadIdx.x & 127, warp = thread >> 5, lane = thread & 31;
 #pragma unroll
@@ -488,13 +493,13 @@ static __device__ __forceinline__ void finish_split(Sum (&sum)[kBlocks][TRT_BQ /
             for (int h = 0; h < 2; h++)
             {
                 int p = (block0 + m) * 64 + warp * 16 + h * 8 + (lane >> 2), c = j * 8 + (lane & 3) * 2;
-                float a = (float)sum[m][j * 4 + h * 2], b = (float)sum[m][j * 4 + h * 2 + 1];
+                Sum a = sum[m][j * 4 + h * 2], b = sum[m][j * 4 + h * 2 + 1];
                 if (TRT_SWAP)
                 {
                     part[c * kPartStride + p] = a;
                     part[(c + 1) * kPartStride + p] = b;
                 }
-                else *reinterpret_cast<float2 *>(part + p * kPartStride + c) = make_float2(a, b);
+                else *reinterpret_cast<float2 *>(part + p * kPartStride + c) = make_float2(as_float(a), as_float(b));
             }
         }
     }
@@ -512,12 +517,18 @@ static __device__ __forceinline__ void gather_split(u32 part, Out *y, long long 
         u32 from = part + (r * kPartStride + c) * 4;
 #pragma unroll
         for (int s = 0; s < TRT_SPLIT; s++) { lo[s] = load_remote(from, s); hi[s] = load_remote(from + 16, s); }
-        float v[8] = {lo[0].x, lo[0].y, lo[0].z, lo[0].w, hi[0].x, hi[0].y, hi[0].z, hi[0].w};
+        Sum v[8] = {0, 0, 0, 0, 0, 0, 0, 0};
 #pragma unroll
-        for (int s = 1; s < TRT_SPLIT; s++)
+        for (int s = 0; s < TRT_SPLIT; s++)
         {
-            v[0] += lo[s].x; v[1] += lo[s].y; v[2] += lo[s].z; v[3] += lo[s].w;
-            v[4] += hi[s].x; v[5] += hi[s].y; v[6] += hi[s].z; v[7] += hi[s].w;
+            float words[8] = {lo[s].x, lo[s].y, lo[s].z, lo[s].w, hi[s].x, hi[s].y, hi[s].z, hi[s].w};
+#pragma unroll
+            for (int i = 0; i < 8; i++)
+            {
+                Sum part;
+                from_bits(words[i], part);
+                v[i] += part;
+            }
         }
         float f[8], result[8];
         epilogue.apply<8, false>(v, f, row, col, result);
@@ -672,7 +683,7 @@ extern "C" __global__ void __launch_bounds__(tc::kThreads, 1) TRT_KERNEL(
             }
 #if TRT_SPLIT > 1
             named_sync(5, kMathThreads);
-            finish_split(sum, (float *)(shared + (base - shared_address(shared))), block0);
+            finish_split(sum, (Sum *)(shared + (base - shared_address(shared))), block0);
 #elif TRT_STORE
 #if TRT_FIRST_TMA
             barrier_wait(my_first, first_parity);

@@ -1,0 +1,121 @@
+using System.Globalization;
+using System.Text;
+using TrtTools.Lowering;
+using TrtTools.Tensors;
+
+namespace TrtTools.Kernels;
+
+/// <summary>
+/// A nest's <see cref="LoopNest.Result"/> as the function that epilogue.cuh wants: of the sum and of up to four loads. Results that are stored in 16 or 8 bits are computed with
+/// functions that are exact to more digits than those keep.
+/// </summary>
+internal sealed record EpilogueText(string Function, IReadOnlyList<LoadExpr> Loads)
+{
+    public const int MaxLoads = 4;
+
+    /// <summary>Null with the reason where the result is more than a function of the sum and of a few loads.</summary>
+    public static EpilogueText? Of(LoopNest nest, bool integerSum, out string reason)
+    {
+        reason = "";
+        // What storing does anyway.
+        Expr root = nest.Result is ConvertExpr stored && stored.Target == nest.Target.Type && stored.Value.Type == ScalarType.Float32 && (stored.Saturates ? stored.Target == DataType.Int8 : stored.Target.ScalarType().IsFloat())
+            ? stored.Value : nest.Result;
+        if (root.Type != ScalarType.Float32) return Fail($"its result is computed as {root.Type}", out reason);
+        if (ElementName(nest.Target.Type) is null) return Fail($"it does not store {nest.Target.Type}", out reason);
+        bool fast = nest.Target.Type is DataType.Float16 or DataType.BFloat16 or DataType.Int8;
+        List<LoadExpr> loads = [];
+        Dictionary<Expr, string> names = new(ReferenceEqualityComparer.Instance);
+        StringBuilder body = new();
+        foreach (Expr part in Ex.Parts(root).Where(p => p is not (AxisExpr or ExtentExpr) && !IsIndex(root, p)))
+        {
+            string type = part.Type switch { ScalarType.Float32 => "float", ScalarType.Bool => "bool", ScalarType.Int64 => "int", _ => "" };
+            if (type.Length == 0) return Fail($"its epilogue computes in {part.Type}", out reason);
+            string name = string.Create(CultureInfo.InvariantCulture, $"v{names.Count}");
+            switch (part)
+            {
+                case ConstantExpr constant:
+                    names[part] = ElementText.Number(constant.Number, constant.Integer, constant.Type, narrow: true);
+                    continue;
+                case ReducedExpr:
+                    if (integerSum != (part.Type == ScalarType.Int64)) return Fail("its sum is of another type than its operands", out reason);
+                    names[part] = "acc";
+                    continue;
+                case LoadExpr load:
+                    int at = loads.FindIndex(l => ExprEquality.Equal(l, load));
+                    if (at < 0)
+                    {
+                        if (ElementName(load.Source.Type) is null) return Fail($"its epilogue reads {load.Source.Type}", out reason);
+                        if (loads.Count == MaxLoads) return Fail($"its epilogue reads more than {MaxLoads} tensors", out reason);
+                        at = loads.Count;
+                        loads.Add(load);
+                    }
+                    string operand = "e" + at.ToString(CultureInfo.InvariantCulture);
+                    names[part] = part.Type == ScalarType.Int64 ? "(int)" + operand : operand;
+                    continue;
+                case CallExpr call:
+                    string? text = fast && call.Operands[0].Type == ScalarType.Float32 ? Fast(call.Function.Name) : null;
+                    text ??= call.Operands[0].Type == ScalarType.Float32 ? call.Function.Float : call.Function.Integer;
+                    if (text is null) return Fail($"its epilogue has {call.Function.Name} of {call.Operands[0].Type}", out reason);
+                    body.Append(CultureInfo.InvariantCulture, $"    {type} {name}; {{ ");
+                    for (int i = 0; i < call.Operands.Count; i++)
+                    {
+                        string operandType = call.Operands[i].Type switch { ScalarType.Float32 => "float", ScalarType.Bool => "bool", _ => "int" };
+                        body.Append(CultureInfo.InvariantCulture, $"const {operandType} {(char)('a' + i)} = {names[call.Operands[i]]}; ");
+                    }
+                    body.Append(CultureInfo.InvariantCulture, $"{name} = {text}; }}\n");
+                    break;
+                case SelectExpr select:
+                    body.Append(CultureInfo.InvariantCulture, $"    const {type} {name} = {names[select.Condition]} ? {names[select.WhenTrue]} : {names[select.WhenFalse]};\n");
+                    break;
+                case ConvertExpr convert:
+                    if (Conversion(convert) is not { } converted) return Fail($"its epilogue converts {convert.Value.Type} to {convert.Target}", out reason);
+                    body.Append(CultureInfo.InvariantCulture, $"    const {type} {name} = {converted.Replace("@", names[convert.Value], StringComparison.Ordinal)};\n");
+                    break;
+                default:
+                    return Fail("its epilogue depends on the place", out reason);
+            }
+            names[part] = name;
+        }
+        if (Ex.Parts(root).Any(p => p is AxisExpr or ExtentExpr && !IsIndex(root, p))) return Fail("its epilogue depends on the place", out reason);
+        string function = $"static __device__ __forceinline__ float trt_epilogue({(integerSum ? "int" : "float")} acc, float e0, float e1, float e2, float e3, int batch, int row, int col)\n{{\n{body}    return {names[root]};\n}}\n";
+        return new EpilogueText(function, loads);
+    }
+
+    /// <summary>An element in memory, as types.cuh has it; null where epilogues have none.</summary>
+    public static string? ElementName(DataType type) => type switch { DataType.Float32 => "float", DataType.Float16 => "tc::f16", DataType.BFloat16 => "tc::bf16", DataType.Int8 => "tc::s8", _ => null };
+
+    private static string? Fast(string function) => function switch
+    {
+        "erf" => "tc::erf_fast(a)", "exp" => "tc::exp_fast(a)", "div" => "__fdividef(a, b)", "tanh" => "1.f - __fdividef(2.f, tc::exp_fast(2.f * a) + 1.f)", _ => null,
+    };
+
+    private static string? Conversion(ConvertExpr convert) => (convert.Target, convert.Value.Type, convert.Saturates) switch
+    {
+        (DataType.Float32, _, false) => "(float)@",
+        (DataType.Float16, ScalarType.Float32, false) => "tc::rounded<tc::f16>(@)",
+        (DataType.BFloat16, ScalarType.Float32, false) => "tc::rounded<tc::bf16>(@)",
+        (DataType.Int8, ScalarType.Float32, true) => "tc::quantized(@)",
+        (DataType.Int32 or DataType.Int64, ScalarType.Int64, _) => "@",
+        _ => null,
+    };
+
+    /// <summary>Whether a part is reached through the indices of loads alone.</summary>
+    private static bool IsIndex(Expr root, Expr part)
+    {
+        HashSet<Expr> values = new(ReferenceEqualityComparer.Instance);
+        Visit(root);
+        return !values.Contains(part);
+
+        void Visit(Expr expr)
+        {
+            if (!values.Add(expr) || expr is LoadExpr) return;
+            foreach (Expr operand in expr.Operands) Visit(operand);
+        }
+    }
+
+    private static EpilogueText? Fail(string why, out string reason)
+    {
+        reason = why;
+        return null;
+    }
+}

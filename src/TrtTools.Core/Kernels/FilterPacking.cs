@@ -1,0 +1,57 @@
+using TrtTools.Lowering;
+using TrtTools.Tensors;
+
+namespace TrtTools.Kernels;
+
+/// <summary>Filters stored as kernels want them: [output channel, filter row, filter column, channel] without gaps. Each weight is packed once.</summary>
+internal sealed class FilterPacking
+{
+    private readonly Dictionary<(Storage Storage, string Layout), Storage> _packed = [];
+
+    public static bool IsChannelsLast(TensorView w) =>
+        (GeneratorOptions.Is(w.Strides[1], 1) || GeneratorOptions.Is(w.Shape[1], 1)) && Is(w, 3, 1) && Is(w, 2, 1, 3) && Is(w, 0, 1, 3, 2);
+
+    private static bool Is(TensorView w, int axis, params ReadOnlySpan<int> inside)
+    {
+        if (GeneratorOptions.Is(w.Shape[axis], 1) && axis != 0) return true;
+        DimExpr expected = DimExpr.One;
+        foreach (int other in inside) expected *= w.Shape[other];
+        return w.Strides[axis].Equals(expected);
+    }
+
+    /// <summary>The view itself where it is stored so already; null where its content is not known.</summary>
+    public TensorView? ChannelsLast(TensorView w)
+    {
+        if (w.Rank != 4 || IsChannelsLast(w)) return w.Rank == 4 ? Plain(w) : null;
+        if (w.Storage is not { Kind: StorageKind.Weight, Data: { } data } || !w.Shape.Concat(w.Strides).Append(w.Offset).All(d => d.IsConstant)) return null;
+        string layout = w.ToString();
+        if (!_packed.TryGetValue((w.Storage, layout), out Storage? packed))
+        {
+            long[] shape = [.. w.Shape.Select(d => d.Value)], strides = [.. w.Strides.Select(d => d.Value)];
+            int size = ProductText.Size(w.Type);
+            byte[] bytes = new byte[shape[0] * shape[1] * shape[2] * shape[3] * size];
+            ReadOnlySpan<byte> from = data.Bytes;
+            int to = 0;
+            for (long k = 0; k < shape[0]; k++)
+            {
+                for (long r = 0; r < shape[2]; r++)
+                {
+                    for (long s = 0; s < shape[3]; s++)
+                    {
+                        for (long c = 0; c < shape[1]; c++, to += size)
+                        {
+                            long at = w.Offset.Value + (k * strides[0]) + (c * strides[1]) + (r * strides[2]) + (s * strides[3]);
+                            from.Slice(checked((int)(at * size)), size).CopyTo(bytes.AsSpan(to));
+                        }
+                    }
+                }
+            }
+            packed = new Storage(w.Storage.Name + " (channels last)", StorageKind.Weight, w.Type, bytes.Length / size) { Data = TensorData.FromBytes(w.Type, [bytes.Length / size], bytes), Tensors = w.Storage.Tensors };
+            _packed.Add((w.Storage, layout), packed);
+        }
+        return TensorView.Dense(packed, w.Shape, [0, 2, 3, 1]);
+    }
+
+    /// <summary>The strides that axes of one element would have had.</summary>
+    private static TensorView Plain(TensorView w) => w with { Strides = TensorView.Dense(w.Storage, w.Shape, [0, 2, 3, 1]).Strides };
+}

@@ -1,0 +1,91 @@
+namespace TrtTools.Kernels;
+
+/// <summary>Variants worth measuring for a product of given size, likely fast ones first. Which they are does not change what is computed.</summary>
+internal static class ProductCandidates
+{
+    private const int Resident = 110 * 1024;
+
+    /// <summary>For wgmma_gemm.cuh.</summary>
+    public static IReadOnlyList<WgmmaVariant> Wgmma(long rows, long cols, long steps, long batches, int multiprocessors, bool tf32OrFloatOut, bool thorough)
+    {
+        List<(double Cost, WgmmaVariant Variant)> found = [];
+        foreach (WgmmaVariant shape in Shapes(rows, cols, tf32OrFloatOut))
+        {
+            long tiles = Ceiling(rows, shape.TileRows) * Ceiling(cols, shape.TileCols) * batches;
+            foreach (int split in (ReadOnlySpan<int>)[1, 2, 3, 4, 6, 8])
+            {
+                if (split > 1 && (shape.PingPong || shape.Registers > 0 || tiles * split > 2 * multiprocessors || steps < 2 * split || shape.P > 128)) continue;
+                int perBlock = (int)Math.Min(int.MaxValue, Ceiling(steps, split));
+                bool small = tiles * split <= 2 * multiprocessors;
+                int stageBytes = shape.StageBytes(2, weightsOutside: false);
+                int result = split > 1 ? 0 : shape.Panels > 0 ? shape.Groups * shape.Panels * 64 * 128 : shape.P * shape.Q * 2 * (shape.PingPong ? shape.Groups : 1);
+                int stages = Math.Clamp(((small && tiles * split > multiprocessors ? Resident : WgmmaVariant.MaxSharedBytes - 2048) - result) / stageBytes, 0, Math.Min(12, Math.Max(perBlock, 2)));
+                if (stages < 2) continue;
+                WgmmaVariant variant = shape with { Split = split, Stages = stages };
+                found.Add((Cost(variant, rows, cols, steps, batches, tiles, multiprocessors), variant));
+            }
+        }
+        int count = thorough ? 32 : 12;
+        return [.. found.OrderBy(f => f.Cost).ThenBy(f => f.Variant.ToString(), StringComparer.Ordinal).Select(f => f.Variant).Take(count)];
+    }
+
+    private static IEnumerable<WgmmaVariant> Shapes(long rows, long cols, bool wide)
+    {
+        // Rows on the 64-row side.
+        foreach ((int p, int groups) in new[] { (64, 1), (128, 2), (256, 2) })
+        {
+            foreach (int q in new[] { 32, 64, 96, 128, 192, 256 })
+            {
+                if (q / 2 >= cols || p / 2 > rows || (p == 256 && q > 128) || (p == 64 && q > 128)) continue;
+                yield return new WgmmaVariant { P = p, Q = q, Groups = groups, Stages = 2, Registers = p == 256 ? 232 : 0, Panels = 0 };
+                if (p * q > 20000 && p == 128) yield return new WgmmaVariant { P = p, Q = q, Groups = groups, Stages = 2, Panels = 2 };
+            }
+        }
+        if (rows >= 512)
+        {
+            yield return new WgmmaVariant { P = 128, Q = 128, Groups = 2, PingPong = true, Registers = 232, Stages = 2 };
+            yield return new WgmmaVariant { P = 64, Q = 192, Groups = 2, PingPong = true, Stages = 2 };
+            yield return new WgmmaVariant { P = 64, Q = 256, Groups = 2, PingPong = true, Stages = 2 };
+        }
+        if (wide) yield break;
+        // Channels on the 64-row side: few rows, or rows that fill no multiple of 64.
+        foreach ((int p, int groups) in new[] { (64, 1), (128, 2) })
+        {
+            if (p / 2 > cols) continue;
+            HashSet<int> tiles = [];
+            for (int parts = 1; parts <= 8; parts++)
+            {
+                long q = (Ceiling(rows, parts) + 7) / 8 * 8;
+                if (q is >= 16 and <= 256) tiles.Add((int)q);
+            }
+            if (rows > 256) tiles.UnionWith([64, 128, 192, 256]);
+            foreach (int q in tiles.Order()) yield return new WgmmaVariant { Swap = true, P = p, Q = q, Groups = groups, Stages = 2 };
+        }
+    }
+
+    /// <summary>Cycles, roughly: waves of the tensor cores' or the shared memory's or L2's time, and what each tile costs beside them.</summary>
+    private static double Cost(WgmmaVariant variant, long rows, long cols, long steps, long batches, long tiles, int multiprocessors)
+    {
+        double perBlock = Ceiling(steps, variant.Split), waves = Math.Ceiling(tiles * variant.Split / (double)multiprocessors);
+        // 64 of k: 2048 products a cycle.
+        double math = variant.P * (double)variant.Q * 64 / 2048, feed = (variant.P + variant.Q) * 128 / 42.0, read = (variant.P / 64 * (64 + variant.Q) * 128 / 128.0) + ((variant.P + variant.Q) * 128 / 128.0);
+        double busy = Math.Min(tiles * variant.Split, multiprocessors) / (double)multiprocessors;
+        double step = Math.Max(Math.Max(math, read), Math.Max(feed * busy, 130));
+        double ends = 1200 + (variant.P * variant.Q / (variant.PingPong ? 24.0 : 12.0)) + (variant.Split > 1 ? 900 + (variant.Split * 60) : 0);
+        return waves * ((perBlock * step) + ends) + (rows * cols * batches * 1e-9);
+    }
+
+    /// <summary>For mma_gemm.cuh.</summary>
+    public static IReadOnlyList<MmaVariant> Mma(long rows, long cols, long depth, bool thorough)
+    {
+        List<MmaVariant> found =
+        [
+            new(128, 128, 2, 4, 64, 4), new(64, 64, 2, 2, 64, 4), new(128, 64, 4, 2, 128, 3), new(64, 128, 2, 4, 64, 4), new(32, 64, 2, 2, 64, 4), new(128, 32, 4, 1, 64, 4), new(16, 128, 1, 4, 64, 4), new(256, 64, 4, 2, 64, 3),
+        ];
+        MmaVariant[] fitting = [.. found.Where(v => v.Rows / 2 < rows && v.Cols / 2 < cols)];
+        if (fitting.Length == 0) fitting = [found[4]];
+        return thorough ? fitting : [.. fitting.Take(5)];
+    }
+
+    private static long Ceiling(long a, long b) => (a + b - 1) / b;
+}

@@ -1,0 +1,140 @@
+using System.Globalization;
+using TrtTools.Kernels;
+using TrtTools.Lowering;
+using TrtTools.Tensors;
+
+namespace TrtTools.Tactics;
+
+/// <summary>Our own kernels for tensor cores: products and convolutions, attention, the convolution of an image's few channels, depthwise convolutions.</summary>
+internal sealed class HandMadeTactics : ITacticSource
+{
+    private readonly FilterPacking _packing = new();
+
+    public string Name => "trt";
+
+    public bool IsLibrary => false;
+
+    public IEnumerable<Offer> Offers(Region region, TacticContext context) => region.Facts switch
+    {
+        AttentionFacts attention => Attention(attention, context),
+        ConvolutionFacts { Group: > 1 } convolution => Depthwise(region, convolution, context),
+        ConvolutionFacts convolution => Convolution(region, convolution, context),
+        MatMulFacts => Products(region, context),
+        _ => [],
+    };
+
+    /// <summary>Programmatic launch and clusters.</summary>
+    private static bool IsHopper(TacticContext context) => context.Capability >= WgmmaKernel.Capability;
+
+    private static Offer Of(KernelLaunch launch, string precision = "") => Offer.Of(new Tactic { Name = launch.Name, Launches = [new KernelTacticLaunch(launch)], Precision = precision });
+
+    private IEnumerable<Offer> Convolution(Region region, ConvolutionFacts facts, TacticContext context)
+    {
+        if (facts.Weight.Shape[1] is { IsConstant: true, Value: <= 4 } && facts.Input.Rank == 4 && facts.Weight.Type is DataType.Float16 or DataType.BFloat16)
+        {
+            yield return ImageKernels.Stem(region, facts, "trt stem", context.Multiprocessors, IsHopper(context), out string reason) is { } stem ? Of(stem) : Offer.Rejected("trt stem", reason);
+        }
+        if (facts.Input.Rank == 4 && _packing.ChannelsLast(facts.Weight) is { } packed) region = new Region { Name = region.Name, Kind = region.Kind, Operators = region.Operators, Nests = region.Nests, Facts = facts with { Weight = packed }, SourceNodes = region.SourceNodes };
+        foreach (Offer offer in Products(region, context)) yield return offer;
+    }
+
+    private static IEnumerable<Offer> Products(Region region, TacticContext context)
+    {
+        if (ProductView.Of(region, out string reason) is not { } view)
+        {
+            yield return Offer.Rejected("trt", reason);
+            yield break;
+        }
+        if (context.Value(view.Rows) is not { } rows || context.Value(view.Cols) is not { } cols || context.Value(view.Depth) is not { } depth || context.Value(view.Batches0 * view.Batches1) is not { } batches)
+        {
+            yield return Offer.Rejected("trt", "its shapes are known only at run time");
+            yield break;
+        }
+        foreach (Offer offer in Wgmma(view, rows, cols, depth, batches, context)) yield return offer;
+        string? problem = MmaKernel.Problem(view);
+        if (problem is not null) yield return Offer.Rejected("trt mma", problem);
+        else
+        {
+            foreach (MmaVariant shape in ProductCandidates.Mma(rows, cols, depth, context.Thorough))
+            {
+                MmaVariant variant = shape with { Programmatic = IsHopper(context) };
+                string name = $"trt mma {variant}";
+                yield return MmaKernel.Problem(view, variant, SharedLimit(context)) is { } why ? Offer.Rejected(name, why) : Of(MmaKernel.Launch(view, variant, name));
+            }
+        }
+    }
+
+    private static IEnumerable<Offer> Wgmma(ProductView view, long rows, long cols, long depth, long batches, TacticContext context)
+    {
+        if (context.Capability != WgmmaKernel.Capability)
+        {
+            yield return Offer.Rejected("trt wgmma", string.Create(CultureInfo.InvariantCulture, $"needs compute capability 9.0, this is {context.Capability / 10}.{context.Capability % 10}"));
+            yield break;
+        }
+        if (WgmmaKernel.Problem(view, context.Tf32) is { } problem)
+        {
+            yield return Offer.Rejected("trt wgmma", problem);
+            yield break;
+        }
+        int size = ProductText.Size(view.X.Type);
+        long steps = view.Window is { } window ? window.FilterHeight * window.FilterWidth * ((window.Channels + (128 / size) - 1) / (128 / size)) : (depth + (128 / size) - 1) / (128 / size);
+        foreach (WgmmaVariant shape in ProductCandidates.Wgmma(rows, cols, steps, batches, context.Multiprocessors > 0 ? context.Multiprocessors : 132, ProductText.Size(view.Y.Type) != 2, context.Thorough))
+        {
+            WgmmaVariant variant = shape with { Programmatic = true };
+            if (view.X.Type == DataType.Int8 && variant.Q > 32 && variant.Q % 16 != 0) variant = variant with { Q = (variant.Q + 15) / 16 * 16 };
+            string? why = WgmmaKernel.Problem(view, variant);
+            // The result's tile or wider elements may leave room for fewer stages.
+            while (why is not null && variant.Stages > 2 && why.Contains("shared memory", StringComparison.Ordinal))
+            {
+                variant = variant with { Stages = variant.Stages - 1 };
+                why = WgmmaKernel.Problem(view, variant);
+            }
+            string name = $"trt wgmma {variant}";
+            yield return why is not null ? Offer.Rejected(name, why) : Of(WgmmaKernel.Launch(view, variant, name, context.Multiprocessors), view.X.Type == DataType.Float32 ? "Tf32" : "");
+        }
+    }
+
+    private static int SharedLimit(TacticContext context) => context.Capability switch { 80 or 87 => 163 * 1024, 90 or 100 => 227 * 1024, _ => 99 * 1024 };
+
+    private static IEnumerable<Offer> Depthwise(Region region, ConvolutionFacts facts, TacticContext context)
+    {
+        foreach ((int Height, int Width, int Lanes) shape in ImageCandidates(facts, context))
+        {
+            string name = string.Create(CultureInfo.InvariantCulture, $"trt depthwise {shape.Height}x{shape.Width}-{shape.Lanes}");
+            if (ImageKernels.Depthwise(region, facts, shape, name, context.Multiprocessors, IsHopper(context), out string reason) is { } launch) yield return Of(launch);
+            else
+            {
+                yield return Offer.Rejected("trt depthwise", reason);
+                yield break;
+            }
+        }
+    }
+
+    private static IEnumerable<(int Height, int Width, int Lanes)> ImageCandidates(ConvolutionFacts facts, TacticContext context)
+    {
+        long channels = facts.Weight.Shape[0].TryGetValue(out long known) ? known : 64, width = context.Value(facts.Input.Shape[^1]) ?? 64;
+        int lanes = channels >= 256 ? 16 : channels >= 64 ? 8 : 4;
+        foreach ((int h, int w) in new[] { (1, 4), (1, 2), (2, 2), (2, 4), (1, 8) })
+        {
+            if (w > 1 && w >= 2 * width) continue;
+            yield return (h, w, lanes);
+            if (context.Thorough) yield return (h, w, lanes * 2);
+        }
+    }
+
+    private static IEnumerable<Offer> Attention(AttentionFacts facts, TacticContext context)
+    {
+        if (AttentionKernel.Problem(facts) is { } problem) return [Offer.Rejected("trt attention", problem)];
+        if (context.Value(facts.Query.Shape[0]) is not { } batch || context.Value(facts.Query.Shape[2]) is not { } queries || context.Value(facts.Key.Shape[2]) is not { } keys) return [Offer.Rejected("trt attention", "its shapes are known only at run time")];
+        int head = (int)facts.Query.Shape[3].Value, group = AttentionKernel.Group(facts);
+        bool fixedKeys = facts.Key.Shape[2].IsConstant;
+        List<Offer> offers = [];
+        foreach (AttentionVariant shape in AttentionCandidates.Of(batch * facts.Key.Shape[1].Value, queries * group, keys, head, fixedKeys, IsHopper(context), context.Thorough))
+        {
+            AttentionVariant variant = shape with { Programmatic = IsHopper(context) };
+            string name = $"trt attention {variant}";
+            offers.Add(variant.SharedBytes(head) > SharedLimit(context) ? Offer.Rejected(name, string.Create(CultureInfo.InvariantCulture, $"needs {variant.SharedBytes(head)} bytes of shared memory, a block has {SharedLimit(context)}")) : Of(AttentionKernel.Launch(facts, variant, name)));
+        }
+        return offers;
+    }
+}
