@@ -19,7 +19,7 @@ internal static class AttentionCandidates
                     foreach (int tile in (ReadOnlySpan<int>)[16, 32, 48, 64, 80, 112, 128])
                     {
                         AttentionVariant shape = new(queryWarps, keyWarps, wide, tile);
-                        if (queryWarps * keyWarps is > 16 or < 2 || tile * wide * Math.Max(1, head / 64) > 128 || (shape.Rows > 16 && shape.Rows / 2 >= rows)) continue;
+                        if (queryWarps * keyWarps is > 16 or < 2 || tile * wide * Math.Max(1, head / 64) > (shape.Threads >= 512 ? 32 : shape.Threads > 256 ? 64 : 128) || (shape.Rows > 16 && shape.Rows / 2 >= rows)) continue;
                         if (queryWarps == 7 && !(shape.Rows >= rows && rows > shape.Rows - 32)) continue;
                         foreach (int split in clusters ? (ReadOnlySpan<int>)[1, 2, 4, 8] : [1])
                         {

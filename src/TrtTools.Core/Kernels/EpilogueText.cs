@@ -23,6 +23,7 @@ internal sealed record EpilogueText(string Function, IReadOnlyList<LoadExpr> Loa
         if (root.Type != ScalarType.Float32) return Fail($"its result is computed as {root.Type}", out reason);
         if (ElementName(nest.Target.Type) is null) return Fail($"it does not store {nest.Target.Type}", out reason);
         bool fast = nest.Target.Type is DataType.Float16 or DataType.BFloat16 or DataType.Int8;
+        if (Ex.Parts(root).Any(p => p is AxisExpr or ExtentExpr && !IsIndex(root, p))) return Fail("its epilogue depends on the place", out reason);
         List<LoadExpr> loads = [];
         Dictionary<Expr, string> names = new(ReferenceEqualityComparer.Instance);
         StringBuilder body = new();
@@ -76,7 +77,6 @@ internal sealed record EpilogueText(string Function, IReadOnlyList<LoadExpr> Loa
             }
             names[part] = name;
         }
-        if (Ex.Parts(root).Any(p => p is AxisExpr or ExtentExpr && !IsIndex(root, p))) return Fail("its epilogue depends on the place", out reason);
         string function = $"static __device__ __forceinline__ float trt_epilogue({(integerSum ? "int" : "float")} acc, float e0, float e1, float e2, float e3, int batch, int row, int col)\n{{\n{body}    return {names[root]};\n}}\n";
         return new EpilogueText(function, loads);
     }

@@ -8,7 +8,7 @@ namespace TrtTools.Tactics;
 /// <summary>Our own kernels for tensor cores: products and convolutions, attention, the convolution of an image's few channels, depthwise convolutions.</summary>
 internal sealed class HandMadeTactics : ITacticSource
 {
-    private readonly FilterPacking _packing = new();
+    private readonly WeightPacking _packing = new();
 
     public string Name => "trt";
 
@@ -38,13 +38,15 @@ internal sealed class HandMadeTactics : ITacticSource
         foreach (Offer offer in Products(region, context)) yield return offer;
     }
 
-    private static IEnumerable<Offer> Products(Region region, TacticContext context)
+    private IEnumerable<Offer> Products(Region region, TacticContext context)
     {
         if (ProductView.Of(region, out string reason) is not { } view)
         {
             yield return Offer.Rejected("trt", reason);
             yield break;
         }
+        // Numbers of 16 bits may stand by k or by column, others by column alone.
+        if (ProductText.Size(view.W.Type) != 2 && !ProductText.IsDense(view.W.Inner) && _packing.ByColumn(view.W, view.Cols, view.Depth) is { } byColumn) view = view with { W = byColumn };
         if (context.Value(view.Rows) is not { } rows || context.Value(view.Cols) is not { } cols || context.Value(view.Depth) is not { } depth || context.Value(view.Batches0 * view.Batches1) is not { } batches)
         {
             yield return Offer.Rejected("trt", "its shapes are known only at run time");

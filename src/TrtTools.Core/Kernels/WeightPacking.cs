@@ -3,8 +3,8 @@ using TrtTools.Tensors;
 
 namespace TrtTools.Kernels;
 
-/// <summary>Filters stored as kernels want them: [output channel, filter row, filter column, channel] without gaps. Each weight is packed once.</summary>
-internal sealed class FilterPacking
+/// <summary>Weights stored as kernels want them: filters as [output channel, filter row, filter column, channel], matrices as [column, k], without gaps. Each weight is packed once.</summary>
+internal sealed class WeightPacking
 {
     private readonly Dictionary<(Storage Storage, string Layout), Storage> _packed = [];
 
@@ -50,6 +50,27 @@ internal sealed class FilterPacking
             _packed.Add((w.Storage, layout), packed);
         }
         return TensorView.Dense(packed, w.Shape, [0, 2, 3, 1]);
+    }
+
+    /// <summary>Weights of a product as [column, k], for types that tensor cores read in no other order; null where their content is not known.</summary>
+    public ProductOperand? ByColumn(ProductOperand w, DimExpr cols, DimExpr depth)
+    {
+        if (w.Storage is not { Kind: StorageKind.Weight, Data: { } data } || !new[] { w.Offset, w.Row, w.Inner, cols, depth }.All(e => e.IsConstant) || !ProductText.IsZero(w.Batch0) || !ProductText.IsZero(w.Batch1)) return null;
+        string layout = $"{w.Offset} {w.Row} {w.Inner} {cols} {depth}";
+        if (!_packed.TryGetValue((w.Storage, layout), out Storage? packed))
+        {
+            int size = ProductText.Size(w.Type);
+            byte[] bytes = new byte[cols.Value * depth.Value * size];
+            ReadOnlySpan<byte> from = data.Bytes;
+            int to = 0;
+            for (long c = 0; c < cols.Value; c++)
+            {
+                for (long k = 0; k < depth.Value; k++, to += size) from.Slice(checked((int)((w.Offset.Value + (c * w.Row.Value) + (k * w.Inner.Value)) * size)), size).CopyTo(bytes.AsSpan(to));
+            }
+            packed = new Storage(w.Storage.Name + " (by column)", StorageKind.Weight, w.Type, bytes.Length / size) { Data = TensorData.FromBytes(w.Type, [bytes.Length / size], bytes), Tensors = w.Storage.Tensors };
+            _packed.Add((w.Storage, layout), packed);
+        }
+        return w with { Storage = packed, Offset = DimExpr.Zero, Row = depth, Inner = DimExpr.One };
     }
 
     /// <summary>The strides that axes of one element would have had.</summary>
