@@ -8,7 +8,7 @@ namespace TrtTools.Tactics;
 /// <summary>Our own kernels for tensor cores: products and convolutions, attention, the convolution of an image's few channels, depthwise convolutions.</summary>
 internal sealed class HandMadeTactics : ITacticSource
 {
-    private readonly WeightPacking _packing = new();
+    private readonly KernelWeights _packing = new();
 
     public string Name => "trt";
 

@@ -4,7 +4,7 @@ using TrtTools.Tensors;
 namespace TrtTools.Kernels;
 
 /// <summary>Weights stored as kernels want them: filters as [output channel, filter row, filter column, channel], matrices as [column, k], without gaps. Each weight is packed once.</summary>
-internal sealed class WeightPacking
+internal sealed class KernelWeights
 {
     private readonly Dictionary<(Storage Storage, string Layout), Storage> _packed = [];
 
