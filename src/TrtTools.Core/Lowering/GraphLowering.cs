@@ -23,7 +23,7 @@ internal static class GraphLowering
         foreach (Value output in simple.Body.Outputs) CopyOut(scope, output);
         HostNodes.Merge(scope.Operations);
         DeadOperations.Remove(scope);
-        if (options.Fuse) RegionForming.Run(scope);
+        if (options.Fuse) RegionForming.Run(scope, stop);
         List<string> warnings = Warn(graph.Name, left, options, report);
         return ProgramAssembly.Assemble(scope, graph.Name, warnings);
     }

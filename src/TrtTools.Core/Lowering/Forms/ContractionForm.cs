@@ -13,7 +13,7 @@ internal static class ContractionForm
 
     private static string? MatMul(NodeLowering node)
     {
-        Product(node, node.Input(0), node.Input(1), node.Output(), null, null, (sum, _) => sum);
+        if (!IntegerContractions.TryProduct(node, (sum, _) => sum)) Product(node, node.Input(0), node.Input(1), node.Output(), null, null, (sum, _) => sum);
         return null;
     }
 
@@ -56,23 +56,26 @@ internal static class ContractionForm
         LoweredValue? c = node.Optional(2);
         bool transA = node.View.Int("transA", 0) != 0, transB = node.View.Int("transB", 0) != 0;
         double alpha = node.View.Float("alpha", 1), beta = node.View.Float("beta", 1);
+        if (!transA && IntegerContractions.TryProduct(node, Epilogue, transB)) return null;
         if (transA) a = Swapped(node, a, "a");
         if (transB) b = Swapped(node, b, "b");
-        Product(node, a, b, y, null, null, (sum, index) =>
+        Product(node, a, b, y, null, null, Epilogue);
+        return null;
+
+        Expr Epilogue(Expr sum, Expr[] index)
         {
             Expr result = alpha == 1 ? sum : Scaled(sum, alpha);
             if (c is null || beta == 0) return result;
             Expr bias = NodeLowering.LoadBroadcast(c, index, y.Shape);
             return Ex.Call("add", result, beta == 1 ? bias : Scaled(bias, beta));
-        });
-        return null;
+        }
     }
 
     private static Expr Scaled(Expr value, double factor) => value.Type.IsFloat() ? Ex.Call("mul", value, Ex.Number(factor, value.Type))
         : Ex.Convert(Ex.Call("mul", Ex.Convert(value, ScalarType.Float32), Ex.Number(factor)), value.Type);
 
     /// <summary>A view with the last two axes swapped.</summary>
-    private static LoweredValue Swapped(NodeLowering node, LoweredValue value, string suffix)
+    public static LoweredValue Swapped(NodeLowering node, LoweredValue value, string suffix)
     {
         LoweredValue swapped = node.Scratch(suffix, value.Type, [.. value.Shape.Take(value.Rank - 2), value.Shape[^1], value.Shape[^2]], keepsType: false);
         node.Emit(RegionKind.Map, NodeLowering.Map(swapped, index => NodeLowering.LoadAt(value, [.. index.Take(value.Rank - 2), index[^1], index[^2]]))).Operators[0] = "Transpose";
@@ -85,6 +88,7 @@ internal static class ContractionForm
         LoweredValue? bias = node.Optional(2);
         if (x.Rank < 3 || w.Rank != x.Rank) return $"its input has rank {x.Rank}";
         if (WindowGeometry.Of(node.View, x.Shape, [.. w.Shape.Skip(2)], y.Shape) is not { } window) return "its padding depends on the run";
+        if (IntegerContractions.TryConv(node, window)) return null;
         Emit(node, x, w, y, window, node.View.Int("group", 1), null, null, (sum, index) => bias is null ? sum : Ex.Call("add", sum, NodeLowering.LoadAt(bias, index[1])));
         return null;
     }

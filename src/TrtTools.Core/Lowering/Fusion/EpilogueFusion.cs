@@ -22,7 +22,7 @@ internal static class EpilogueFusion
     {
         if (storage.Kind != StorageKind.Scratch || graph.WritersOf(storage) is not [{ } producer] || producer.IsHost || producer.IsMap() || graph.ReadersOf(storage) is not [{ } only] || only != reader) return null;
         LoopNest last = producer.Nests[^1];
-        if (!ReferenceEquals(last.Target.Storage, storage) || last.Place is not null || last.ScatterCombine is not null || producer.Nests.Count(n => ReferenceEquals(n.Target.Storage, storage)) != 1) return null;
+        if (!ReferenceEquals(last.Target.Storage, storage) || !StoresInPlace(last, graph.ValueOf(storage)) || last.ScatterCombine is not null || producer.Nests.Count(n => ReferenceEquals(n.Target.Storage, storage)) != 1) return null;
         if (!ReadsInPlace(map, graph.ValueOf(storage))) return null;
         // A layout that a library's kernel cannot write is another kernel's work.
         if (graph.Scope.Options.ChannelsLast && producer.Kind is RegionKind.Convolution && last.Space.Count == 4 && graph.ValueOf(map.Target.Storage).Storage.Kind == StorageKind.Output && map.Result is LoadExpr) return null;
@@ -40,6 +40,19 @@ internal static class EpilogueFusion
         List<LoadExpr> loads = [.. Ex.Loads(map.Result).Where(l => ReferenceEquals(l.Source.Storage, value.Storage))];
         if (loads.Count == 0 || (map.Place ?? []).SelectMany(Ex.Loads).Any()) return false;
         return PlacesOf(map, loads[0], value) is not null && loads.Skip(1).All(l => l.Index.Zip(loads[0].Index).All(p => ExprEquality.Equal(p.First, p.Second)));
+    }
+
+    /// <summary>Whether a nest writes the whole value, each point to an element of its own, axis by axis.</summary>
+    private static bool StoresInPlace(LoopNest nest, LoweredValue value)
+    {
+        if (nest.Place is null) return true;
+        HashSet<Axis> used = [];
+        for (int d = 0; d < nest.Place.Count; d++)
+        {
+            bool isAxis = nest.Place[d] is AxisExpr axis && axis.Axis.Extent.Equals(value.Shape[d]) && used.Add(axis.Axis);
+            if (!isAxis && !(value.Shape[d] is { IsConstant: true, Value: 1 } && nest.Place[d] is ConstantExpr { Integer: 0 })) return false;
+        }
+        return nest.Space.All(a => used.Contains(a) || a.Extent is { IsConstant: true, Value: 1 });
     }
 
     /// <summary>For each axis of the value the map's axis that runs along it, null for an axis of extent 1; null when the load is anything else.</summary>
@@ -60,7 +73,7 @@ internal static class EpilogueFusion
         LoweredValue value = graph.ValueOf(last.Target.Storage);
         LoadExpr load = Ex.Loads(map.Result).First(l => ReferenceEquals(l.Source.Storage, value.Storage));
         Axis?[] places = PlacesOf(map, load, value)!;
-        Expr[] own = [.. map.Space.Select(axis => Array.IndexOf(places, axis) is >= 0 and var d ? Ex.Of(last.Space[d]) : Ex.Zero)];
+        Expr[] own = [.. map.Space.Select(axis => Array.IndexOf(places, axis) is >= 0 and var d ? last.Place?[d] ?? Ex.Of(last.Space[d]) : Ex.Zero)];
         Expr Rebase(Expr expr) => NestFacts.Substitute(expr, map.Space, own);
         Expr result = Ex.Rewrite(Rebase(map.Result), e => e is LoadExpr l && ReferenceEquals(l.Source.Storage, value.Storage) ? last.Result : null);
         Expr[] place = [.. (map.Place ?? Ex.Of(map.Space)).Select(Rebase).Select(Index.Simplify)];
