@@ -119,8 +119,8 @@ internal sealed class StorageAssignment
         DataType type = _types.OfWeight(_graph, value.Storage);
         bool isPacked = _options.ChannelsLast && value.Rank == 4 && _graph.ReadersOf(value.Storage) is { Count: > 0 } readers && readers.All(r => r.Facts is ConvolutionFacts f && ReferenceEquals(f.Weight.Storage, value.Storage));
         if (type == value.Type && !isPacked) return value.View;
-        TensorData data = type == value.Type ? value.Data! : WeightPacking.Convert(value.Data!, type);
-        if (isPacked) data = WeightPacking.Reorder(data, LastOrder);
+        TensorData data = type == value.Type ? value.Data! : WeightLayout.Convert(value.Data!, type);
+        if (isPacked) data = WeightLayout.Reorder(data, LastOrder);
         Storage storage = new(value.Name, StorageKind.Weight, type, value.Storage.ElementCount) { Data = data, Tensors = value.Storage.Tensors };
         return TensorView.Dense(storage, value.Shape, isPacked ? LastOrder : null);
     }

@@ -41,7 +41,7 @@ internal sealed class TypeChoice(LoweringOptions options)
         }
         if (wanted.Count != 1 || (readsOtherwise && !isOperand)) return weight.Type;
         DataType type = wanted.First();
-        return type != weight.Type && WeightPacking.Fits(weight.Data!, type) ? type : weight.Type;
+        return type != weight.Type && WeightLayout.Fits(weight.Data!, type) ? type : weight.Type;
     }
 
     private static IEnumerable<Operation> ReadersThroughViews(OperationGraph graph, Storage storage)

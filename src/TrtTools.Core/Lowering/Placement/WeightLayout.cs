@@ -4,7 +4,7 @@ using TrtTools.Tensors;
 namespace TrtTools.Lowering;
 
 /// <summary>Weights in other types and orders.</summary>
-internal static class WeightPacking
+internal static class WeightLayout
 {
     private const double LargestFloat16 = 65504;
 
