@@ -18,9 +18,11 @@ internal static class ReduceKernel
         IReadOnlyList<LoopAxis> space = analysis.Collapse(analysis.SpaceInMemoryOrder());
         IReadOnlyList<LoopAxis> reduced = analysis.Collapse(ReducedInMemoryOrder(analysis));
         long outputs = analysis.Options.Guess(LoopText.Count(space)), count = analysis.Options.Guess(LoopText.Count(reduced));
-        LinearAccess[] read = [.. Ex.Loads(analysis.Nest.Body).Select(analysis.Access)];
-        bool alongReduced = reduced.Count > 0 && read.Any(a => GeneratorOptions.Is(reduced[^1].Factor(a), 1));
-        bool alongSpace = space.Count > 0 && read.Any(a => GeneratorOptions.Is(space[^1].Factor(a), 1) && reduced.Any(r => !GeneratorOptions.Is(r.Factor(a), 0)));
+        // What is read most decides: a window's weights lie side by side, but they are few.
+        LinearAccess? main = Ex.Loads(analysis.Nest.Body).Select(analysis.Access).Where(a => reduced.Any(r => !GeneratorOptions.Is(r.Factor(a), 0)))
+            .MaxBy(a => space.Concat(reduced).Where(l => !GeneratorOptions.Is(l.Factor(a), 0)).Aggregate(1.0, (n, l) => n * analysis.Options.Guess(l.Extent)));
+        bool alongReduced = reduced.Count > 0 && main is not null && GeneratorOptions.Is(reduced[^1].Factor(main), 1);
+        bool alongSpace = space.Count > 0 && main is not null && GeneratorOptions.Is(space[^1].Factor(main), 1);
         bool shared = count >= 16 && ((alongReduced && !alongSpace) || space.Count == 0 || (outputs < analysis.Options.Multiprocessors && !alongSpace));
         return shared ? WriteShared(analysis, space, reduced, outputs, count) : WriteOwn(analysis, space, reduced, outputs, count);
     }

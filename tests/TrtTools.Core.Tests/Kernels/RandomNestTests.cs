@@ -7,7 +7,7 @@ namespace TrtTools.Tests.Kernels;
 public sealed class RandomNestTests
 {
     private static IEnumerable<KernelCase> Cases(int each) =>
-        Enumerable.Range(0, each).SelectMany(i => new[] { RandomNests.Map(i), RandomNests.Reduce(i), RandomNests.Contract(i), RandomNests.Scatter(i) }).Concat(RowCases.All());
+        Enumerable.Range(0, each).SelectMany(i => new[] { RandomNests.Map(i), RandomNests.Reduce(i), RandomNests.Contract(i), RandomNests.Scatter(i) }).Concat(RowCases.All().Where((_, n) => n % Math.Max(1, 40 / each) == 0));
 
     [Fact]
     public void Every_nest_has_a_text_and_the_same_one_each_time()
@@ -21,8 +21,8 @@ public sealed class RandomNestTests
     }
 
     [Theory]
-    [InlineData("sm_80", 3)]
-    [InlineData("sm_90a", 12)]
+    [InlineData("sm_80", 1)]
+    [InlineData("sm_90a", 4)]
     public void Texts_compile_without_a_warning(string architecture, int each)
     {
         KernelCompilerTests.NeedCompiler();
