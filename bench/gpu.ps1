@@ -43,16 +43,16 @@ foreach ($file in $files) {
             $engine = $graph | Build-Engine -Device Cuda @asked -InputShape $shapes -OptimizationLevel $level -TimingCachePath "$($env:GPU_OUT)/times.json" -WarningAction SilentlyContinue
             $built = $clock.Elapsed.TotalSeconds - $at
             foreach ($w in $engine.Warnings) { Say "${name}: $w" }
-            # ONNX Runtime on the CPU is slow: a large batch is checked by its first row only in the sense that a batch of 1 was.
-            $error = $null
-            if ($batch -eq $sizes[0]) {
-                $error = 0.0
-                foreach ($c in ($engine | Compare-EngineOutput)) { if ($c.MaxAbsoluteError -gt $error) { $error = $c.MaxAbsoluteError }; Say "$name b${batch}: $($c.Output) max error $($c.MaxAbsoluteError), cosine $($c.Cosine)" }
+            # ONNX Runtime on the CPU takes seconds for a batch of 64: larger ones are not checked.
+            $worst = $null
+            if ($batch -le 64) {
+                $worst = 0.0
+                foreach ($c in ($engine | Compare-EngineOutput)) { if ($c.MaxAbsoluteError -gt $worst) { $worst = $c.MaxAbsoluteError }; Say "$name b${batch}: $($c.Output) max error $($c.MaxAbsoluteError), cosine $($c.Cosine)" }
             }
             $m = $engine | Measure-Engine -Duration 1 -Iteration 30 -WarmUp 200 -WarningAction SilentlyContinue
             $ms = $m.GpuCompute.Median
             Say "$name b${batch}: $(Number $ms) ms, built in $(Number ([Math]::Round($built, 1))) s, $($engine.Layers.Count) layers"
-            [void]$lines.Append("{`"device`": `"$device`", `"model`": `"$name`", `"precision`": `"$($precision.ToLowerInvariant())`", `"batch`": $batch, `"trttools_ms`": $(Number $ms), `"max_error`": $(Number $error), `"build_s`": $(Number ([Math]::Round($built, 2))), `"commit`": `"$($env:GPU_COMMIT)`"}`n")
+            [void]$lines.Append("{`"device`": `"$device`", `"model`": `"$name`", `"precision`": `"$($precision.ToLowerInvariant())`", `"batch`": $batch, `"trttools_ms`": $(Number $ms), `"max_error`": $(Number $worst), `"build_s`": $(Number ([Math]::Round($built, 2))), `"commit`": `"$($env:GPU_COMMIT)`"}`n")
             $text = [System.Text.StringBuilder]::new()
             foreach ($l in $engine.Layers) { [void]$text.Append("$($l.Name)`t$($l.Kind)`t$($l.Tactic)`t$(Number $l.MedianMs)`t$($l.OutputShape)`t$([string]::Join(' | ', $l.Candidates))`n") }
             [System.IO.File]::WriteAllText("$($env:GPU_OUT)/$name.b$batch.layers.tsv", $text.ToString())

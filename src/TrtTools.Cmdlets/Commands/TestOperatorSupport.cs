@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using TrtTools.Audit;
+using TrtTools.Build;
 using TrtTools.Inspection;
 using TrtTools.Ir;
 using TrtTools.Onnx;
@@ -41,7 +42,7 @@ public sealed class TestOperatorSupportCommand : GraphCmdlet
             WritePartitions(graph);
             return;
         }
-        IReadOnlyList<OperatorSupport> records = Run((report, stop) => OperatorAudit.Check(graph, Target, Detailed));
+        IReadOnlyList<OperatorSupport> records = Run((report, stop) => SupportCheck.Check(graph, Target, Detailed, stop));
         if (Quiet) WriteObject(records.All(r => r.Supported));
         else WriteObject(records, enumerateCollection: true);
     }

@@ -10,7 +10,7 @@ namespace TrtTools.Audit;
 public static class OperatorAudit
 {
     /// <param name="graph">The graph; it is not changed.</param>
-    /// <param name="target">What the model shall run on.</param>
+    /// <param name="target">What the model shall run on; for a GPU the rules are the CPU's, which runs what has no kernel.</param>
     /// <param name="detailed">One record for each node, instead of one for each operator, opset and reason.</param>
     public static IReadOnlyList<OperatorSupport> Check(OnnxGraph graph, SupportTarget target, bool detailed)
     {
@@ -28,8 +28,12 @@ public static class OperatorAudit
                 Target = target, Model = graph.Name, Path = graph.Path,
             });
         }
-        return detailed ? records : [.. records.GroupBy(r => (r.Operator, r.Domain, r.Opset, r.Supported, r.Reason)).Select(g => g.First() with { Count = g.Count() })];
+        return detailed ? records : Group(records);
     }
+
+    /// <summary>One record for each operator, opset and reason.</summary>
+    public static IReadOnlyList<OperatorSupport> Group(IEnumerable<OperatorSupport> records) =>
+        [.. records.GroupBy(r => (r.Operator, r.Domain, r.Opset, r.Supported, r.Reason)).Select(g => g.First() with { Count = g.Count() })];
 
     // Nodes with the opset that holds for them. A call of a function is looked through: its body's nodes count, once for the function.
     private static IEnumerable<(Node Node, long Opset)> Nodes(OnnxGraph graph)

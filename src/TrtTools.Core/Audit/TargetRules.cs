@@ -42,7 +42,7 @@ internal sealed record OperatorRule
 internal sealed class TargetRules
 {
     private static readonly FrozenDictionary<SupportTarget, Lazy<TargetRules>> s_all =
-        Enum.GetValues<SupportTarget>().ToFrozenDictionary(t => t, t => new Lazy<TargetRules>(() => Load(t.ToString())));
+        Enum.GetValues<SupportTarget>().Where(t => t != SupportTarget.Cuda).ToFrozenDictionary(t => t, t => new Lazy<TargetRules>(() => Load(t.ToString())));
 
     private TargetRules(YamlMappingNode root)
     {
@@ -83,7 +83,8 @@ internal sealed class TargetRules
 
     public IReadOnlyDictionary<string, IReadOnlyList<OperatorRule>> Operators { get; }
 
-    public static TargetRules Of(SupportTarget target) => s_all[target].Value;
+    // A GPU engine leaves to the CPU what no kernel computes.
+    public static TargetRules Of(SupportTarget target) => s_all[target == SupportTarget.Cuda ? SupportTarget.Cpu : target].Value;
 
     /// <summary>Rules of one operator by "Name" or "domain::Name"; null when the file lists none.</summary>
     public IReadOnlyList<OperatorRule>? Find(string domain, string opType) => Operators.GetValueOrDefault(domain.Length == 0 ? opType : $"{domain}::{opType}");

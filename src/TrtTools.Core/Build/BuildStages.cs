@@ -49,14 +49,17 @@ internal static class BuildStages
     }
 
     /// <summary>The FP32 engine beside an INT8 one.</summary>
-    public static Execution.Engine AssembleFloat(BuildContext context, System.Diagnostics.Stopwatch clock)
+    public static Execution.Engine AssembleFloat(BuildContext context, System.Diagnostics.Stopwatch clock) => WithFloatGraph(context, () => EngineAssembler.Assemble(context, clock));
+
+    /// <summary>Does something with the graph as it was before it was quantized.</summary>
+    public static T WithFloatGraph<T>(BuildContext context, Func<T> work)
     {
         (OnnxGraph graph, CanonicalForm? form, Engines.EnginePrecision precision) = (context.Graph, context.Form, context.Precision);
         try
         {
-            (context.Graph, context.Precision) = (context.FloatGraph!, Engines.EnginePrecision.Fp32);
+            (context.Graph, context.Precision) = (context.FloatGraph!, context.Target is null ? Engines.EnginePrecision.Fp32 : CudaPrecision.Of(context.Options));
             Canonicalize(context);
-            return EngineAssembler.Assemble(context, clock);
+            return work();
         }
         finally
         {

@@ -59,6 +59,12 @@ internal static class EngineAssembler
     public static Engine Complete(BuildContext context, EngineHeader header, EngineContent content, Stopwatch clock)
     {
         header = header with { Warnings = [.. context.Warnings.Distinct(StringComparer.Ordinal)], Provenance = Provenance(context), BuildSeconds = Math.Round(clock.Elapsed.TotalSeconds, 3) };
+        return OfTarget(context, header, content);
+    }
+
+    /// <summary>An engine that runs on the device that it is built for.</summary>
+    public static Engine OfTarget(BuildContext context, EngineHeader header, EngineContent content)
+    {
         long length = EngineWriter.FileLength(header, content);
         return context.Target?.DeviceId is { } device ? new Engine(header, content, null, length) { OpenDevice = () => CudaContext.Open(device) } : new Engine(header, content, null, length);
     }

@@ -1,0 +1,67 @@
+using TrtTools.Engines;
+using TrtTools.Execution;
+using TrtTools.Launch;
+using TrtTools.Tensors;
+
+namespace TrtTools.Build;
+
+/// <summary>One whole plan that a build made, to be held against others.</summary>
+/// <param name="Name">What is special about it, such as "channels last".</param>
+internal sealed record CudaPlan(string Name, EnginePrecision Precision, EngineHeader Header, EngineContent Content)
+{
+    private const int WarmUpRuns = 4, Runs = 25, ProfileRuns = 9;
+
+    /// <summary>Median of whole runs on the device, replayed as graphs; null where made-up inputs do not run.</summary>
+    public double? Measure(BuildContext context) => OnDevice<double?>(context, run =>
+    {
+        for (int i = 0; i < WarmUpRuns; i++) Once(run, context.Stop);
+        return TimeStatistics.Of([.. Enumerable.Range(0, Runs).Select(_ => Once(run, context.Stop))]).Median;
+    });
+
+    /// <summary>Puts a serial run's time of each layer into the details.</summary>
+    public void FillTimes(BuildContext context) => OnDevice<object?>(context, run =>
+    {
+        for (int i = 0; i < WarmUpRuns; i++) Once(run, context.Stop);
+        Dictionary<uint, List<double>> times = [];
+        for (int i = 0; i < ProfileRuns; i++)
+        {
+            run.Upload();
+            foreach (IGrouping<uint, double> layer in run.Profile(context.Stop).GroupBy(t => t.Launch?.Layer ?? t.Step.Host!.Layer, t => t.Milliseconds))
+            {
+                if (!times.TryGetValue(layer.Key, out List<double>? list)) times.Add(layer.Key, list = []);
+                list.Add(layer.Sum());
+            }
+        }
+        foreach ((uint layer, List<double> list) in times)
+        {
+            if (layer < Content.Details.Layers.Count) Content.Details.Layers[(int)layer].MedianMs = Math.Round(TimeStatistics.Of(list).Median, 6);
+        }
+        return null;
+    });
+
+    private static double Once(DeviceContext run, CancellationToken stop)
+    {
+        run.Upload();
+        run.Execute(stop);
+        run.Synchronize();
+        return run.Times.Compute;
+    }
+
+    private T? OnDevice<T>(BuildContext context, Func<DeviceContext, T> work)
+    {
+        using Engine engine = EngineAssembler.OfTarget(context, Header, Content);
+        try
+        {
+            IReadOnlyDictionary<string, Tensor> inputs = SyntheticInputs.Create(engine, null, out _);
+            using DeviceContext run = engine.CreateDeviceContext(context.Stop);
+            run.IsTimed = true;
+            for (int i = 0; i < engine.Inputs.Count; i++) run.SetInput(i, inputs[engine.Inputs[i].Name].Content);
+            return work(run);
+        }
+        catch (TrtToolsException e) when (e.Code is ErrorCode.ShapeMismatch or ErrorCode.ShapeUnknown or ErrorCode.InputInvalid or ErrorCode.EvaluationFailed)
+        {
+            context.Report.Verbose($"{context.Name}: made-up inputs do not run, so the engine was not timed as a whole: {e.Message}");
+            return default;
+        }
+    }
+}
