@@ -17,7 +17,7 @@ public sealed class ModuleLayoutTests
     public void Nothing_lies_in_it_that_does_not_belong()
     {
         string[] allowed = [".dll", ".so", ".psd1", ".ps1xml", ".xml", ".txt"];
-        Assert.All(Files, f => Assert.Contains(Path.GetExtension(f), allowed));
+        Assert.All(Files.Where(f => f != "core/TrtTools.Evaluator.runtimeconfig.json"), f => Assert.Contains(Path.GetExtension(f), allowed));
         Assert.DoesNotContain(Files, f => f.EndsWith("System.Management.Automation.dll", StringComparison.OrdinalIgnoreCase));
         Assert.DoesNotContain(Files, f => f.StartsWith("core/runtimes/", StringComparison.Ordinal) && !f.StartsWith("core/runtimes/linux-x64/native/", StringComparison.Ordinal) && !f.StartsWith("core/runtimes/win-x64/native/", StringComparison.Ordinal));
     }
@@ -31,6 +31,8 @@ public sealed class ModuleLayoutTests
     [InlineData("core/runtimes/win-x64/native/onnxruntime.dll")]
     [InlineData("core/TrtTools.Core.dll")]
     [InlineData("core/TrtTools.Runtime.dll")]
+    [InlineData("core/TrtTools.Evaluator.dll")]
+    [InlineData("core/TrtTools.Evaluator.runtimeconfig.json")]
     [InlineData("core/Google.Protobuf.dll")]
     [InlineData("en-US/TrtTools.Cmdlets.dll-Help.xml")]
     [InlineData("en-US/about_TrtTools.help.txt")]

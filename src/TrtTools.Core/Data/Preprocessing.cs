@@ -64,6 +64,11 @@ public sealed record Preprocessing
         {
             throw Invalid(subject, $"line {e.Start.Line.ToString(CultureInfo.InvariantCulture)} is no YAML ({e.Message.TrimEnd('.')})", "A mapping of keys to values", e);
         }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
+        {
+            // What the parser throws where it loses its place.
+            throw Invalid(subject, "it is no YAML", "A mapping of keys to values", e);
+        }
         if (yaml.Documents.Count == 0) return new Preprocessing();
         if (yaml.Documents[0].RootNode is not YamlMappingNode map) throw Invalid(subject, "the file holds no mapping", "Keys such as 'size: [224, 224]'");
         Preprocessing result = new();

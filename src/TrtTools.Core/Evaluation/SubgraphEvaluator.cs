@@ -23,7 +23,7 @@ internal static class SubgraphEvaluator
         if (computed.Count == 0) return results;
         Extraction extraction = new(model, inputs ?? new Dictionary<string, TensorData>());
         foreach (Value value in computed) extraction.AddOutput(value);
-        IReadOnlyDictionary<string, TensorData> outputs = ModelRunner.Run(extraction.Model, extraction.Inputs, stop);
+        IReadOnlyDictionary<string, TensorData> outputs = ModelRunner.RunIsolated(extraction.Model, extraction.Inputs, stop);
         for (int i = 0; i < computed.Count; i++) results[computed[i]] = outputs[extraction.Model.Body.Outputs[i].Name];
         return results;
     }
@@ -132,6 +132,10 @@ internal static class SubgraphEvaluator
 /// <summary>Runs whole graphs.</summary>
 internal static class ModelRunner
 {
+    /// <summary>The same where the graph may be anyone's: in a process of its own, where there is one.</summary>
+    public static IReadOnlyDictionary<string, TensorData> RunIsolated(OnnxGraph model, IReadOnlyDictionary<string, TensorData> inputs, CancellationToken stop) =>
+        EvaluationProcess.Shared is { } process ? process.Run(OnnxFile.Serialize(model), model.Name, inputs, stop) : Run(model, inputs, stop);
+
     /// <summary>All outputs. Given inputs that the model does not have are left out.</summary>
     public static IReadOnlyDictionary<string, TensorData> Run(OnnxGraph model, IReadOnlyDictionary<string, TensorData> inputs, CancellationToken stop)
     {

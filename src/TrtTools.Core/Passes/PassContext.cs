@@ -21,6 +21,9 @@ internal sealed class PassContext(OnnxGraph model, Report report, CancellationTo
     /// <summary>True when a pass was taken back, so that the result is not what all passes make of it.</summary>
     public bool WasTakenBack { get; init; }
 
+    /// <summary>How often evaluation ended its process.</summary>
+    public int Collapses { get; set; }
+
     public Report Report { get; } = report;
 
     public CancellationToken Stop { get; } = stop;
@@ -96,7 +99,7 @@ internal sealed class PassContext(OnnxGraph model, Report report, CancellationTo
     /// <summary>Whether <see cref="Replace"/> would change anything: a graph output that only takes its value from an input or
     /// an outer value needs a node to carry it.</summary>
     public static bool CanReplace(Value old, Value replacement) =>
-        old.UseList.Count > 0 || !old.IsGraphOutput || (replacement.Graph == old.Graph && replacement is { IsGraphOutput: false, IsGraphInput: false, Producer: not null });
+        old.UseList.Count > 0 || (old.IsGraphOutput && replacement.Graph == old.Graph && replacement is { IsGraphOutput: false, IsGraphInput: false, Producer: not null });
 
     /// <summary>All readers of <paramref name="old"/> read <paramref name="replacement"/>, which holds the same content; then the producer goes if nobody needs it.</summary>
     public void Replace(Value old, Value replacement)

@@ -10,7 +10,7 @@ internal sealed class PassPipeline(IReadOnlyList<Pass> passes, PassVerifier? ver
     private const int MostRounds = 40;
 
     /// <summary>Rewrites that undo each other would run forever: this many looks per node and round are far more than any model needs.</summary>
-    private const int MostLooksPerNode = 200;
+    private const int MostLooksPerNode = 40;
 
     /// <summary>Larger graphs are not looked through again at the end: what that would find is rare, and the time counts there.</summary>
     private const int MostSwept = 20_000;
@@ -112,7 +112,7 @@ internal sealed class PassPipeline(IReadOnlyList<Pass> passes, PassVerifier? ver
 
     private static int Run(NodePass pass, Progress state, PassContext context)
     {
-        long budget = (long)MostLooksPerNode * (context.Model.Body.NodeCount + 1000);
+        long budget = (long)MostLooksPerNode * (context.Model.Body.NodeCount + 100);
         int count = 0;
         while (Next(state.Cursors) is { } next)
         {

@@ -22,7 +22,7 @@ internal sealed class PassVerifier
             _inputs = inputs;
             try
             {
-                _expected = ModelRunner.Run(context.Model, _inputs, context.Stop);
+                _expected = ModelRunner.RunIsolated(context.Model, _inputs, context.Stop);
                 return;
             }
             catch (TrtToolsException e)
@@ -40,7 +40,7 @@ internal sealed class PassVerifier
         IReadOnlyDictionary<string, TensorData> actual;
         try
         {
-            actual = ModelRunner.Run(context.Model, _inputs!, context.Stop);
+            actual = ModelRunner.RunIsolated(context.Model, _inputs!, context.Stop);
         }
         catch (TrtToolsException e)
         {

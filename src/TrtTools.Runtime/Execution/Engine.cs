@@ -143,10 +143,15 @@ public sealed class Engine : IDisposable
         TensorData Blob(uint index) => index < content.Blobs.Count ? content.Blobs[(int)index] : throw EngineReader.Corrupt(subject, "a step names a blob that is not there");
         Dictionary<string, TensorData> weights = new(StringComparer.Ordinal);
         foreach (Weight weight in step.Weights) weights[weight.Name] = Blob(weight.Blob);
+        Dictionary<string, string> settings = new(StringComparer.Ordinal);
+        foreach (Setting setting in step.Settings)
+        {
+            if (!settings.TryAdd(setting.Key, setting.Value)) throw EngineReader.Corrupt(subject, $"a step has the setting '{setting.Key}' twice");
+        }
         return new HostStepRequest
         {
             Name = header.Name, Model = Blob(step.Model), Weights = weights, Outputs = [.. step.Outputs],
-            Settings = step.Settings.ToDictionary(s => s.Key, s => s.Value, StringComparer.Ordinal),
+            Settings = settings,
         };
     }
 

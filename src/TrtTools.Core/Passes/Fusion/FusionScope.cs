@@ -1,5 +1,6 @@
 using TrtTools.Ir;
 using TrtTools.Ops;
+using TrtTools.Tensors;
 
 namespace TrtTools.Passes.Fusion;
 
@@ -16,6 +17,9 @@ internal sealed class FusionScope
     private readonly Dictionary<Node, int> _positions = [];
     private readonly Dictionary<string, List<Node>> _byOperator = new(StringComparer.Ordinal);
     private readonly Dictionary<Node, FusionGroup> _taken = [];
+
+    /// <summary>Nodes whose attributes cannot stand in a function's body.</summary>
+    private readonly HashSet<Node> _fixed = [];
     private readonly List<FusionGroup> _groups = [];
     private readonly List<FusionRecord> _misses = [];
     private readonly HashSet<(string, Node)> _missed = [];
@@ -29,6 +33,10 @@ internal sealed class FusionScope
         foreach (Node node in model.Body.NodesWithSubgraphs)
         {
             _positions.Add(node, _positions.Count);
+            foreach (Ir.Attribute attribute in node.Attributes)
+            {
+                if (attribute.Reference is null && attribute.Content is not (float or long or byte[] or long[] or float[] or byte[][] or TensorData or TensorData[])) _fixed.Add(node);
+            }
             string key = KeyOf(node.Domain, node.OpType);
             if (!_byOperator.TryGetValue(key, out List<Node>? nodes)) _byOperator.Add(key, nodes = []);
             nodes.Add(node);
@@ -60,7 +68,7 @@ internal sealed class FusionScope
 
     public FusionGroup? GroupOf(Node node) => _taken.GetValueOrDefault(node);
 
-    public bool IsFree(Node node) => !_taken.ContainsKey(node);
+    public bool IsFree(Node node) => !_taken.ContainsKey(node) && !_fixed.Contains(node);
 
     /// <summary>Takes the nodes. They are all free.</summary>
     public void Take(string pattern, string functionName, IEnumerable<Node> nodes)

@@ -39,7 +39,7 @@ internal static class PatternFile
         {
             return ReadAll(text);
         }
-        catch (Exception e) when (e is YamlException or FormatException or InvalidCastException or ArgumentException)
+        catch (Exception e) when (e is YamlException or FormatException or InvalidCastException or ArgumentException or InvalidOperationException)
         {
             throw Invalid(subject, e.Message, e);
         }

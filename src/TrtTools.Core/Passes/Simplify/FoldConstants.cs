@@ -11,6 +11,8 @@ internal sealed class FoldConstants : GraphPass
     /// <summary>How much larger a result may be than the constants it replaces.</summary>
     private const long Allowance = 64 * 1024;
 
+    private const int MostCollapses = 4;
+
     public override string Name => "fold-constants";
 
     public override int Apply(PassContext context)
@@ -48,7 +50,7 @@ internal sealed class FoldConstants : GraphPass
         int count = 0;
         foreach (Node node in context.Model.Body.NodesWithSubgraphs)
         {
-            if (node.Output() is not { } output || node.Domain.Length > 0 || node.OpType is not ("Shape" or "Size") || Types.StaticShapeOf(node.Input(0)) is not { } shape) continue;
+            if (node.Output() is not { HasUses: true } output || node.Domain.Length > 0 || node.OpType is not ("Shape" or "Size") || Types.StaticShapeOf(node.Input(0)) is not { } shape) continue;
             if (node.OpType == "Size")
             {
                 context.ReplaceByConstant(output, TensorData.From<long>([TensorData.CountElements(shape)], []));
@@ -154,6 +156,13 @@ internal sealed class FoldConstants : GraphPass
         }
         catch (TrtToolsException e) when (e.Code != ErrorCode.Cancelled && e.Code != ErrorCode.NativeLibraryMissing)
         {
+            if (e.Data.Contains(EvaluationProcess.Collapsed) && ++context.Collapses >= MostCollapses)
+            {
+                // Each costs a new process: what brings ONNX Runtime down again and again is left alone.
+                if (context.Collapses == MostCollapses) context.Report.Warning($"{context.Model.Name}: constants are folded no further. {e.Message}");
+                foreach (Value value in wanted) exhausted.Add(value.Producer!);
+                return;
+            }
             if (wanted.Count == 1)
             {
                 context.Report.Debug($"fold-constants leaves '{wanted[0].Producer!.DisplayName}': {e.Message}");

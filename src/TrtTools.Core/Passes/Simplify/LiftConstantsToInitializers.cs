@@ -13,7 +13,7 @@ internal sealed class LiftConstantsToInitializers : NodePass
 
     public override bool Apply(Node node, PassContext context)
     {
-        if (node.Output() is not { } output || ConstantReader.ReadNode(node) is not { } data) return false;
+        if (node.Output() is not { HasUses: true } output || ConstantReader.ReadNode(node) is not { } data) return false;
         if (output.IsGraphOutput)
         {
             if (output.UseList.Count == 0) return false;
