@@ -18,7 +18,7 @@ namespace TrtTools.Ir;
 /// attributes = "{" name "=" ( int | float | string | list | tensor | subgraph | "[" subgraphs "]" | "$" name ":" kind ) … "}"
 /// function   = "function" domain "::" name [ "&lt;" name [ "=" literal ] … "&gt;" ] "(" names ")" "-&gt;" names "{" statements "}"
 /// </code>
-/// A float has a point, an exponent, or is inf, -inf or nan. An empty list is one of ints; floats[] and strings[] are the others. Names with other characters
+/// A float has a point, an exponent, or is inf, -inf or nan. Commas between the elements of a list may be left out. An empty list is one of ints; floats[] and strings[] are the others. Names with other characters
 /// than letters, digits, _ . and / stand in double quotes. A node without @name has its first output's name. # starts a comment. In a model without
 /// "-&gt;" every name that nothing defines is an input of unknown type, and every value that nothing reads is an output.</remarks>
 internal static class GraphText

@@ -290,7 +290,7 @@ internal sealed partial class GraphTextParser
                 if (Next.Kind == GraphTextKind.Int) ints.Add(long.Parse(Next.Text, CultureInfo.InvariantCulture));
                 numbers.Add(Number());
             }
-            if (!Take(",")) break;
+            Take(",");
         }
         Expect("]");
         if (strings.Count > 0) return Attribute.Strings(name, [.. strings]);
@@ -337,7 +337,8 @@ internal sealed partial class GraphTextParser
             if (type == DataType.String) strings.Add(Name());
             else if (type is DataType.Int64 && Next.Kind == GraphTextKind.Int) ints.Add(Int());
             else numbers.Add(Number());
-            if (!list || !Take(",")) break;
+            if (!list) break;
+            Take(",");
             SkipEnds();
         }
         SkipEnds(list);

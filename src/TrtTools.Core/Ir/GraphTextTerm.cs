@@ -81,7 +81,7 @@ internal sealed partial class GraphTextParser
         {
             whole &= Next.Kind == GraphTextKind.Int;
             values.Add(Number());
-            if (!Take(",")) break;
+            Take(",");
         }
         Expect("]");
         return new GraphTextTerm.Numbers(values, true, whole);

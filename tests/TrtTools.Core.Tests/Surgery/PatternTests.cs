@@ -53,7 +53,7 @@ public sealed class PatternTests
         Assert.Equal(["a", "s"], after.Body.Find("a")!.Producer!.SourceNodes.Order(StringComparer.Ordinal));
         after = Replace("x: Float32[2] -> y: Float32[2] { y = Relu(x) }", "Relu(x)", _ => "Clip(x, 0, _)");
         Assert.Equal("y = Clip(x, y_constant, _)", TestGraphs.Nodes(after));
-        after = Replace("x: Float32[1,3,2,2] -> y: Float32[1,3,2,2] { y = Relu(x) }", "Relu(x)", _ => "Add(Mul(x, 2), Float32[1,3,1,1] [1, 2, 3])");
+        after = Replace("x: Float32[1,3,2,2] -> y: Float32[1,3,2,2] { y = Relu(x) }", "Relu(x)", _ => "Add(Mul(x, 2), Float32[1,3,1,1] [1 2 3])");
         Assert.Equal("y_Mul = Mul(x, y_constant); y = Add(y_Mul, y_constant_1)", TestGraphs.Nodes(after));
     }
 
