@@ -44,6 +44,7 @@
         'Set-GraphOutput'
         'Show-OnnxGraph'
         'Split-OnnxGraph'
+        'Test-Engine'
         'Test-OnnxGraph'
         'Test-OperatorSupport'
         'Test-WeightSparsity'

@@ -11,8 +11,26 @@ public static class EngineBuilder
     /// <summary>Builds an engine.</summary>
     public static Engine Build(OnnxGraph graph, BuildOptions options, Report report, CancellationToken stop)
     {
-        Stopwatch clock = Stopwatch.StartNew();
         BuildContext context = new(graph, options, report, stop);
+        Engine engine = Build(context, options);
+        // An engine for a device that is not here can't be run.
+        if (context.Target is { DeviceId: null }) return engine;
+        try
+        {
+            EngineAcceptance.Record(engine, report, stop);
+            engine.SetSize(EngineWriter.FileLength(engine.Header, engine.Content));
+            return engine;
+        }
+        catch
+        {
+            engine.Dispose();
+            throw;
+        }
+    }
+
+    private static Engine Build(BuildContext context, BuildOptions options)
+    {
+        Stopwatch clock = Stopwatch.StartNew();
         context.ChooseDevice();
         context.CheckOptions();
         context.CheckOperators();

@@ -114,6 +114,8 @@ public sealed class Engine : IDisposable
 
     internal void SetLayers(IReadOnlyList<EngineLayer> layers) => _layers = layers;
 
+    internal void SetSize(long sizeBytes) => SizeBytes = sizeBytes;
+
     internal void SetSaved(string path, long sizeBytes)
     {
         Path = path;

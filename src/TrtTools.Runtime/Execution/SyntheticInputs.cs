@@ -7,9 +7,12 @@ namespace TrtTools.Execution;
 /// <summary>Made-up inputs for an engine: always the same for the same shapes.</summary>
 internal static class SyntheticInputs
 {
+    public const ulong DefaultSeed = 0x9E3779B97F4A7C15;
+
     /// <param name="shapes">Shapes by input; where there is none, the first profile's optimum, else what the build saw it run with, else 1 for each dynamic dimension.</param>
+    /// <param name="seed">Other numbers for the same shapes.</param>
     /// <param name="guessed">Inputs whose dynamic dimensions nobody stated.</param>
-    public static IReadOnlyDictionary<string, Tensor> Create(Engine engine, IReadOnlyDictionary<string, long[]>? shapes, out IReadOnlyList<string> guessed)
+    public static IReadOnlyDictionary<string, Tensor> Create(Engine engine, IReadOnlyDictionary<string, long[]>? shapes, out IReadOnlyList<string> guessed, ulong seed = DefaultSeed)
     {
         Dictionary<string, Tensor> inputs = new(StringComparer.Ordinal);
         List<string> ones = [];
@@ -23,18 +26,18 @@ internal static class SyntheticInputs
                 shape = engine.Content.Details.SampleShapes.FirstOrDefault(s => string.Equals(s.Name, input.Name, StringComparison.Ordinal)) is { } seen
                     ? [.. seen.Shape] : [.. input.Shape.Select(d => d < 0 ? 1 : d)];
             }
-            inputs[input.Name] = new Tensor(input.Name, Fill(input.DataType, shape));
+            inputs[input.Name] = new Tensor(input.Name, Fill(input.DataType, shape, seed));
         }
         guessed = ones;
         return inputs;
     }
 
-    private static TensorData Fill(DataType type, long[] shape)
+    private static TensorData Fill(DataType type, long[] shape, ulong seed)
     {
         long count = TensorData.CountElements(shape);
         if (type == DataType.String) return TensorData.FromStrings(shape, [.. Enumerable.Repeat("text", checked((int)count))]);
         byte[] bytes = new byte[type.ByteCount(count)];
-        ulong state = 0x9E3779B97F4A7C15;
+        ulong state = seed;
         switch (type)
         {
             case DataType.Float32: foreach (ref float x in MemoryMarshal.Cast<byte, float>(bytes.AsSpan())) x = Next(ref state); break;
