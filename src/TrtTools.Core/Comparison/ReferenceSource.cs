@@ -107,6 +107,13 @@ internal sealed class ExpectedOutputs : IReferenceSource
     public static ExpectedOutputs Open(string path, Engine engine, CompareOptions options)
     {
         string full = Path.GetFullPath(path);
+        if (File.Exists(full) && TensorFile.Extension(full) == ".json")
+        {
+            IReadOnlyList<TensorSample> all = TensorFile.ReadSamples(full);
+            // Of several runners the first is the reference.
+            List<TensorSample> samples = [.. all.Where(s => string.Equals(s.Runner, all[0].Runner, StringComparison.Ordinal))];
+            return new ExpectedOutputs(samples.Count > 0 && samples[0].Runner is { } runner ? $"{full} ({runner})" : full, null, [.. samples.Select(s => (Func<IReadOnlyDictionary<string, TensorData>>)(() => ByName(s.Tensors, engine)))]);
+        }
         if (File.Exists(full)) return new ExpectedOutputs(full, null, [() => ByName(TensorFile.Read(full), engine)]);
         if (!Directory.Exists(full)) throw new TrtToolsException(ErrorCode.DataNotFound, full, "there is no such file or folder", "Expected outputs as .npz, .npy or .pb, or a folder in the ONNX backend-test form", "Check the path");
         List<string> folders = InputSources.BackendTestFolders(full);

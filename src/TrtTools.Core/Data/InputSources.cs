@@ -98,10 +98,16 @@ public static class InputSources
             return new IndexedInputSource(1, path, _ => new Dictionary<string, Tensor>(StringComparer.Ordinal)
                 { [inputs[0].Name] = TensorConversion.From(TensorFile.Read(files[0])[0], inputs[0].Name, inputs[0].DataType, inputs[0].Shape) });
         }
+        if (files.Count == 1 && TensorFile.Extension(files[0]) == ".json")
+        {
+            IReadOnlyList<TensorSample> samples = TensorFile.ReadSamples(files[0]);
+            return new IndexedInputSource(samples.Count, $"{path} ({samples.Count.ToString(CultureInfo.InvariantCulture)} sample{(samples.Count == 1 ? "" : "s")})",
+                i => FromDictionary(samples[i].Tensors.ToDictionary(t => t.Name, t => (object?)t, StringComparer.Ordinal), inputs, report));
+        }
         if (TensorFile.Extension(files[0]) is not (".npy" or ".npz"))
         {
             throw new TrtToolsException(ErrorCode.DataInvalid, path, inputs.Count > 1 && TensorFile.Extension(path) == ".pb" ? $"one .pb file cannot fill {inputs.Count} inputs" : "the file is of no kind that holds data",
-                "Expected an image, .npy, .npz or .pb", "Give a file of one of these kinds, or a folder of them");
+                "Expected an image, .npy, .npz, .pb or .json", "Give a file of one of these kinds, or a folder of them");
         }
         List<ArraySet> sets = TensorFile.Reading(path, () => ArraySets(files, path, inputs, split, report));
         long count = sets.Sum(s => s.Count);

@@ -33,6 +33,26 @@ internal static class SyntheticData
         }
     }
 
+    /// <summary>Numbers spread evenly over a range; whole ones from and including both ends. Booleans by coin.</summary>
+    public static Tensor Uniform(string name, DataType type, long[] shape, ulong seed, double low, double high)
+    {
+        if (!type.IsFloatingPoint() && !type.IsInteger()) return Create(name, type, shape, seed);
+        ulong state = seed;
+        foreach (char c in name) state = Mix(state ^ c);
+        int count = checked((int)TensorData.CountElements(shape));
+        if (type.IsFloatingPoint())
+        {
+            double[] real = new double[count];
+            for (int i = 0; i < count; i++) real[i] = low + (Next(ref state) >> 11) * (1.0 / (1UL << 53)) * (high - low);
+            return TensorConversion.From(real, name, type, shape);
+        }
+        long first = (long)Math.Ceiling(low), last = (long)Math.Floor(high);
+        if (last < first) throw new TrtToolsException(ErrorCode.OptionInvalid, $"Range of '{name}'", FormattableString.Invariant($"there is no whole number from {low} to {high}"), $"'{name}' is {type}", "Give a range with one");
+        long[] whole = new long[count];
+        for (int i = 0; i < count; i++) whole[i] = first + (long)(Next(ref state) % ((ulong)(last - first) + 1));
+        return TensorConversion.From(whole, name, type, shape);
+    }
+
     private static ulong Next(ref ulong state) => Mix(state += 0x9E3779B97F4A7C15);
 
     // SplitMix64's finalizer.

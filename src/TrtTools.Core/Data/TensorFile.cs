@@ -5,7 +5,7 @@ using TrtTools.Tensors;
 
 namespace TrtTools.Data;
 
-/// <summary>Tensors in files: NumPy's .npy and .npz, and ONNX TensorProto in .pb.</summary>
+/// <summary>Tensors in files: NumPy's .npy and .npz, ONNX TensorProto in .pb, Polygraphy's .json, and bare elements.</summary>
 public static class TensorFile
 {
     /// <summary>All tensors of a file. One of an .npy file is named after it.</summary>
@@ -17,8 +17,34 @@ public static class TensorFile
             ".npy" => [ReadNpy(full)],
             ".npz" => ReadNpz(full),
             ".pb" => [ReadProto(full)],
-            _ => throw new TrtToolsException(ErrorCode.DataInvalid, full, $"the extension '{Path.GetExtension(full)}' is unknown", "Expected .npy, .npz or .pb", "Save the data in one of these formats"),
+            ".json" => [.. PolygraphyJson.Read(full).SelectMany(s => s.Tensors)],
+            _ => throw new TrtToolsException(ErrorCode.DataInvalid, full, $"the extension '{Path.GetExtension(full)}' is unknown", "Expected .npy, .npz, .pb or .json", "Save the data in one of these formats"),
         });
+    }
+
+    /// <summary>All samples of a file: one, except that JSON may hold many.</summary>
+    public static IReadOnlyList<TensorSample> ReadSamples(string path)
+    {
+        string full = Path.GetFullPath(path);
+        return Extension(full) == ".json" ? Reading(full, () => PolygraphyJson.Read(full)) : [new TensorSample(Read(full))];
+    }
+
+    /// <summary>Reads bare elements, whatever the file's extension.</summary>
+    public static Tensor ReadRaw(string path, DataType type, long[]? shape, string? name = null)
+    {
+        string full = Path.GetFullPath(path);
+        return Reading(full, () => RawTensor.Read(full, name ?? Path.GetFileNameWithoutExtension(full), type, shape));
+    }
+
+    /// <summary>Writes samples as Polygraphy's JSON: inputs, or results where they name a runner.</summary>
+    public static void WriteSamples(string path, IReadOnlyList<TensorSample> samples, bool force = false) => AtomicFile.Write(path, force, stream => PolygraphyJson.Write(stream, samples));
+
+    /// <summary>Writes the bare elements of a tensor.</summary>
+    public static void WriteRaw(string path, Tensor tensor, bool force = false)
+    {
+        ArgumentNullException.ThrowIfNull(tensor);
+        if (tensor.DataType == DataType.String) throw new TrtToolsException(ErrorCode.DataInvalid, $"Tensor '{tensor.Name}'", "it holds text", "Numbers", "Write .npy or .npz instead");
+        AtomicFile.Write(path, force, stream => tensor.Content.CopyTo(stream));
     }
 
     /// <summary>Writes one tensor (.npy, .pb) or several (.npz).</summary>
@@ -58,7 +84,7 @@ public static class TensorFile
     }
 
     /// <summary>True for a file that <see cref="Read"/> reads.</summary>
-    internal static bool IsTensorFile(string path) => Extension(path) is ".npy" or ".npz" or ".pb";
+    internal static bool IsTensorFile(string path) => Extension(path) is ".npy" or ".npz" or ".pb" or ".json";
 
     internal static string Extension(string path) => Path.GetExtension(path).ToLowerInvariant();
 
