@@ -97,7 +97,7 @@ internal static class CudaBuild
         using CudaContext cuda = CudaContext.Open(device);
         return new DeviceTimer(new DeviceTimerOptions
         {
-            Context = tactics, Open = () => CudaContext.Open(device), Compile = (kernels, stop) => compiler.Compile(kernels, target.Architecture, 0, null, stop), Library = sources.Adapter, Cache = times,
+            Context = tactics, Open = () => CudaContext.Open(device), Compile = source => compiler.Compile(source, target.Architecture), Library = sources.Adapter, Cache = times,
             Environment = string.Create(CultureInfo.InvariantCulture, $"{target.Name}/{target.Multiprocessors}/{target.Architecture}/driver {CudaDriver.Current.Version}/nvrtc {Nvrtc.Current.Version}/{typeof(CudaBuild).Assembly.GetName().Version!.ToString(3)}"),
             L2Bytes = cuda.Properties.L2Bytes, TimeBudget = context.Options.TimeBudget,
         });

@@ -22,7 +22,9 @@ internal sealed class TacticSources : IDisposable
         try
         {
             if (!options.NoLibrary) sources.AddLibraries(target);
-            sources.All.AddRange([.. sources.All.Select(s => new SplitTactics(s, Generate))]);
+            List<ITacticSource> libraries = [.. sources.All];
+            sources.All.Add(new HandMadeTactics());
+            sources.All.AddRange(libraries.Select(s => new SplitTactics(s, Generate)));
             sources.All.Add(new GeneratedTactics(Generate));
             return sources;
         }

@@ -19,7 +19,8 @@ internal sealed record DeviceTimerOptions
     /// <summary>A handle of the device; the receiver disposes it.</summary>
     public required Func<IDevice> Open { get; init; }
 
-    public required Func<IEnumerable<KernelSource>, CancellationToken, IReadOnlyDictionary<KernelSource, CompiledSource>> Compile { get; init; }
+    /// <summary>Called on several threads at a time.</summary>
+    public required Func<KernelSource, CompiledSource> Compile { get; init; }
 
     /// <summary>Adapters that live longer than a trial.</summary>
     public Func<string, string, ILibraryAdapter> Library { get; init; } = LibraryAdapters.Create;
@@ -49,19 +50,65 @@ internal sealed class DeviceTimer(DeviceTimerOptions options) : ITacticTimer
     private const double RunMs = 2, SlowMs = 200;
 
     private readonly Stopwatch _clock = Stopwatch.StartNew();
+    private readonly SemaphoreSlim _threads = new(Math.Max(1, Environment.ProcessorCount));
+    private readonly Dictionary<KernelSource, Task<CompiledSource>> _compiled = [];
 
     /// <summary>Candidates that were run on the device, for reports.</summary>
     public int Timed { get; private set; }
+
+    /// <summary>Starts to compile what has no time yet, in the order that it will be asked for.</summary>
+    public void Announce(IEnumerable<(Region Region, IReadOnlyList<Tactic> Tactics)> regions, CancellationToken stop)
+    {
+        foreach ((Region region, IReadOnlyList<Tactic> tactics) in regions)
+        {
+            if (tactics.Count < 2 || !TrialData.IsKnown(region, tactics, options.Context)) continue;
+            foreach (Tactic tactic in tactics)
+            {
+                if (options.Cache.Contains(KeyOf(region, tactic))) continue;
+                foreach (KernelSource source in SourcesOf(tactic)) Start(source, stop);
+            }
+        }
+    }
+
+    private static IEnumerable<KernelSource> SourcesOf(Tactic tactic) => tactic.Launches.OfType<KernelTacticLaunch>().Select(l => l.Launch.Source).Distinct();
+
+    private string KeyOf(Region region, Tactic tactic) => $"{options.Environment}/{TacticTrial.Signature(region, tactic, options.Context, options.Environment)}";
+
+    private Task<CompiledSource> Start(KernelSource source, CancellationToken stop)
+    {
+        if (_compiled.TryGetValue(source, out Task<CompiledSource>? known)) return known;
+        Task<CompiledSource> task = Task.Run(async () =>
+        {
+            await _threads.WaitAsync(stop).ConfigureAwait(false);
+            try
+            {
+                return options.Compile(source);
+            }
+            finally
+            {
+                _threads.Release();
+            }
+        }, stop);
+        _compiled.Add(source, task);
+        return task;
+    }
+
+    /// <summary>The tactic's kernels; what does not compile is an error.</summary>
+    private IReadOnlyDictionary<KernelSource, CompiledSource> KernelsOf(Tactic tactic, CancellationToken stop)
+    {
+        KernelSource[] sources = [.. SourcesOf(tactic)];
+        foreach (KernelSource source in sources) Start(source, stop);
+        return sources.ToDictionary(s => s, s => Start(s, stop).GetAwaiter().GetResult());
+    }
 
     public IReadOnlyList<TacticTime>? Measure(LoweredProgram program, RegionStep step, IReadOnlyList<Tactic> tactics, CancellationToken stop)
     {
         Region region = step.Region;
         if (!TrialData.IsKnown(region, tactics, options.Context)) return null;
-        string[] keys = [.. tactics.Select(t => $"{options.Environment}/{TacticTrial.Signature(region, t, options.Context, options.Environment)}")];
+        string[] keys = [.. tactics.Select(t => KeyOf(region, t))];
         TacticTime?[] times = [.. keys.Select(options.Cache.Find)];
         if (times.All(t => t is not null)) return times!;
         if (options.TimeBudget is { } budget && _clock.Elapsed.TotalSeconds > budget) return null;
-        IReadOnlyDictionary<KernelSource, CompiledSource> kernels = options.Compile(tactics.SelectMany(t => t.Launches).OfType<KernelTacticLaunch>().Select(l => l.Launch.Source), stop);
         using TrialData data = new(options, region, tactics);
         Tactic reference = tactics.FirstOrDefault(t => string.Equals(t.Name, GeneratedTactics.TacticName, StringComparison.Ordinal)) ?? tactics[^1];
         IReadOnlyList<byte[]>? expected = null;
@@ -74,8 +121,8 @@ internal sealed class DeviceTimer(DeviceTimerOptions options) : ITacticTimer
                 if (known.IsUsable) best = Math.Min(best, known.MedianMs);
                 continue;
             }
-            expected ??= data.Run(reference, kernels, stop);
-            times[i] = MeasureOne(region, tactics[i], reference, expected, data, kernels, best, stop);
+            expected ??= data.Run(reference, KernelsOf(reference, stop), stop);
+            times[i] = MeasureOne(region, tactics[i], reference, expected, data, best, stop);
             if (times[i]!.IsUsable) best = Math.Min(best, times[i]!.MedianMs);
             options.Cache.Add(keys[i], times[i]!);
             Timed++;
@@ -83,10 +130,11 @@ internal sealed class DeviceTimer(DeviceTimerOptions options) : ITacticTimer
         return times!;
     }
 
-    private TacticTime MeasureOne(Region region, Tactic tactic, Tactic reference, IReadOnlyList<byte[]> expected, TrialData data, IReadOnlyDictionary<KernelSource, CompiledSource> kernels, double best, CancellationToken stop)
+    private TacticTime MeasureOne(Region region, Tactic tactic, Tactic reference, IReadOnlyList<byte[]> expected, TrialData data, double best, CancellationToken stop)
     {
         try
         {
+            IReadOnlyDictionary<KernelSource, CompiledSource> kernels = KernelsOf(tactic, stop);
             if (!ReferenceEquals(tactic, reference))
             {
                 IReadOnlyList<byte[]> actual = data.Run(tactic, kernels, stop);

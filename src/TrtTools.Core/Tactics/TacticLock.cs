@@ -11,6 +11,8 @@ internal sealed class TacticLock
 {
     private const string Heading = "# Tactics by TrtTools: key of the region, tactic. Build-Engine -TacticLockPath uses exactly these.";
 
+    private const int KeyLength = 16;
+
     private readonly SortedDictionary<string, (string Tactic, string Comment)> _lines = new(StringComparer.Ordinal);
     private readonly string _path;
     private bool _changed;
@@ -34,9 +36,10 @@ internal sealed class TacticLock
         for (int i = 0; i < lines.Length; i++)
         {
             string[] parts = lines[i].Split('#', 2);
-            string[] words = parts[0].Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
+            // A tactic's name may hold spaces, a key holds none.
+            string[] words = parts[0].Trim().Split(' ', 2, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
             if (words.Length == 0) continue;
-            if (words.Length != 2)
+            if (words.Length != 2 || words[0].Length != KeyLength)
             {
                 throw new TrtToolsException(ErrorCode.OptionInvalid, $"{path}, line {i + 1}", $"'{lines[i].Trim()}' is no line of a tactic lock", "The region's key and the tactic's name", "Delete the line: the build adds it again");
             }

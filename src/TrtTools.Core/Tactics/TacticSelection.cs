@@ -6,6 +6,9 @@ namespace TrtTools.Tactics;
 /// <summary>Times a tactic on the device, or says why it is not to be used.</summary>
 internal interface ITacticTimer
 {
+    /// <summary>What will be asked for, so that it can be made ready meanwhile.</summary>
+    void Announce(IEnumerable<(Region Region, IReadOnlyList<Tactic> Tactics)> regions, CancellationToken stop) { }
+
     /// <summary>A time for each of the tactics, all of one region, in their order; null where the region cannot be timed, or time is up.</summary>
     IReadOnlyList<TacticTime>? Measure(LoweredProgram program, RegionStep step, IReadOnlyList<Tactic> tactics, CancellationToken stop);
 }
@@ -45,12 +48,19 @@ internal sealed class TacticSelection
     {
         Dictionary<RegionStep, ChosenStep> chosen = [];
         List<IGrouping<string, RegionStep>> groups = [.. program.Steps.OfType<RegionStep>().GroupBy(s => RegionKey.Of(s.Region), StringComparer.Ordinal)];
+        List<(IGrouping<string, RegionStep> Group, List<Offer> Offers)> open = [.. groups.Where(g => !_choices.ContainsKey(g.Key)).Select(g =>
+        {
+            stop.ThrowIfCancellationRequested();
+            return (g, _sources.SelectMany(s => s.Offers(g.First().Region, _context)).Select(Limit).ToList());
+        })];
+        Timer?.Announce(open.Where(o => Lock?.Find(o.Group.Key) is null).Select(o => (o.Group.First().Region, (IReadOnlyList<Tactic>)[.. o.Offers.Select(f => f.Tactic).OfType<Tactic>()])), stop);
+        Dictionary<string, List<Offer>> offers = open.ToDictionary(o => o.Group.Key, o => o.Offers, StringComparer.Ordinal);
         System.Diagnostics.Stopwatch clock = System.Diagnostics.Stopwatch.StartNew();
         for (int i = 0; i < groups.Count; i++)
         {
             stop.ThrowIfCancellationRequested();
             (string key, RegionStep first) = (groups[i].Key, groups[i].First());
-            if (!_choices.TryGetValue(key, out RegionChoice? choice)) _choices.Add(key, choice = ChooseFor(program, first, key, stop));
+            if (!_choices.TryGetValue(key, out RegionChoice? choice)) _choices.Add(key, choice = ChooseFor(program, first, key, offers[key], stop));
             foreach (RegionStep step in groups[i]) chosen.Add(step, new ChosenStep(step, Offer(step.Region, choice.Tactic)) { Choice = choice });
             TimeSpan remaining = clock.Elapsed / (i + 1) * (groups.Count - i - 1);
             Report.Progress(Timer is null ? "Choosing tactics" : "Timing tactics", $"{program.Name}: region {i + 1} of {groups.Count}", (i + 1.0) / groups.Count, remaining);
@@ -58,10 +68,9 @@ internal sealed class TacticSelection
         return chosen;
     }
 
-    private RegionChoice ChooseFor(LoweredProgram program, RegionStep step, string key, CancellationToken stop)
+    private RegionChoice ChooseFor(LoweredProgram program, RegionStep step, string key, IReadOnlyList<Offer> offers, CancellationToken stop)
     {
         string name = step.Region.ToString();
-        List<Offer> offers = [.. _sources.SelectMany(s => s.Offers(step.Region, _context)).Select(Limit)];
         List<Tactic> tactics = [.. offers.Select(o => o.Tactic).OfType<Tactic>()];
         if (Lock?.Find(key) is { } locked)
         {

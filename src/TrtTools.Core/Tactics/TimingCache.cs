@@ -60,6 +60,8 @@ internal sealed class TimingCache
         return time;
     }
 
+    public bool Contains(string key) => _times.ContainsKey(key);
+
     public void Add(string key, TacticTime time)
     {
         _times[key] = time;

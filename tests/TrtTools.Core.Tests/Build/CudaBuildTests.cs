@@ -60,6 +60,8 @@ public sealed class CudaBuildTests
         Assert.Equal(["Fp32", "Fp16", "Bf16", "Fp16"], new[] { full, half, brain, both }.Select(e => e.Precision));
         List<int> Types(Engine engine, BufferKind kind) => [.. engine.Content.Plan.Buffers.Where(b => b.Kind == kind).Select(b => b.DataType).Distinct()];
         Assert.Equal([(int)Tensors.DataType.Float32], Types(half, BufferKind.Input));
+        Assert.Equal([(int)Tensors.DataType.Float16], Types(half, BufferKind.Scratch));
+        Assert.Equal([(int)Tensors.DataType.BFloat16], Types(brain, BufferKind.Scratch));
         Assert.Equal([(int)Tensors.DataType.Float32], Types(full, BufferKind.Scratch));
         Assert.NotEqual(full.Id, half.Id);
         Assert.NotEqual(brain.Id, half.Id);

@@ -55,10 +55,10 @@ public sealed unsafe class DeviceTimerTests
     {
         Context = Context, Cache = _cache, Environment = environment, TimeBudget = budget,
         Open = () => { _opened++; return new NullDevice { Kernels = kernels, TimeOf = l => milliseconds[l.Name] }; },
-        Compile = (sources, _) =>
+        Compile = source =>
         {
-            foreach (KernelSource source in sources) _compiled.Add(source.Function);
-            return sources.Distinct().ToDictionary(s => s, s => new CompiledSource(s, "sm_90a", [1], new KernelResources(0, 0, 0, 0, 0)));
+            lock (_compiled) _compiled.Add(source.Function);
+            return source.Function == "broken" ? throw new TrtToolsException(ErrorCode.CudaFailed, "broken", "error: no such thing", "", "") : new CompiledSource(source, "sm_90a", [1], new KernelResources(0, 0, 0, 0, 0));
         },
     });
 
@@ -74,6 +74,19 @@ public sealed unsafe class DeviceTimerTests
         Assert.Contains("is NaN", measured[2].Problem);
         Assert.Equal(0.5, measured[3].MedianMs);
         Assert.Equal(4, _cache.Count);
+    }
+
+    [Fact]
+    public void What_does_not_compile_is_rejected_and_the_rest_is_timed()
+    {
+        RegionStep step = Step();
+        Tactic[] tactics = [Tactic(step, "broken"), Tactic(step, "generated")];
+        DeviceTimer timer = Timer(new() { ["generated"] = Product(0) }, new() { ["generated"] = 0.5 });
+        timer.Announce([(step.Region, tactics)], CancellationToken.None);
+        IReadOnlyList<TacticTime> measured = timer.Measure(TacticPrograms.Scale(out _), step, tactics, CancellationToken.None)!;
+        Assert.Contains("no such thing", measured[0].Problem);
+        Assert.Equal(0.5, measured[1].MedianMs);
+        Assert.Equal(2, _compiled.Count);
     }
 
     [Fact]
@@ -116,7 +129,7 @@ public sealed unsafe class DeviceTimerTests
     public void A_region_whose_shape_only_the_run_knows_is_not_timed()
     {
         RegionStep step = Step();
-        DeviceTimer timer = new(new DeviceTimerOptions { Context = Context with { Symbols = new Dictionary<string, long>() }, Cache = _cache, Environment = "d", Open = () => throw new InvalidOperationException(), Compile = (_, _) => throw new InvalidOperationException() });
+        DeviceTimer timer = new(new DeviceTimerOptions { Context = Context with { Symbols = new Dictionary<string, long>() }, Cache = _cache, Environment = "d", Open = () => throw new InvalidOperationException(), Compile = _ => throw new InvalidOperationException() });
         Assert.Null(timer.Measure(TacticPrograms.Scale(out _), step, [Tactic(step, "quick"), Tactic(step, "generated")], CancellationToken.None));
     }
 

@@ -114,16 +114,16 @@ public sealed class TacticSelectionTests
     {
         using TestFolder folder = new();
         string path = folder.File("tactics.lock");
-        Source source = new("s", Tactic("a"), Tactic("b"), Offer.Rejected("c", "needs sm_100"));
-        Timer timer = new(new() { ["a"] = Time(2), ["b"] = Time(1) });
+        Source source = new("s", Tactic("a"), Tactic("b 1x2"), Offer.Rejected("c", "needs sm_100"));
+        Timer timer = new(new() { ["a"] = Time(2), ["b 1x2"] = Time(1) });
         TacticLock written = TacticLock.Read(path);
-        Assert.Equal("b", Chosen(source, timer, out TacticSelection selection, written));
+        Assert.Equal("b 1x2", Chosen(source, timer, out TacticSelection selection, written));
         written.Save();
         string key = selection.Choices.Keys.Single();
         string text = File.ReadAllText(path);
-        Assert.Contains($"\n{key} b  # matmul (MatMul)\n", text);
+        Assert.Contains($"\n{key} b 1x2  # matmul (MatMul)\n", text);
 
-        File.WriteAllText(path, text.Replace($"{key} b", $"{key} a", StringComparison.Ordinal));
+        File.WriteAllText(path, text.Replace($"{key} b 1x2", $"{key} a", StringComparison.Ordinal));
         TacticLock read = TacticLock.Read(path);
         Assert.Equal("a", Chosen(source, timer, out _, read));
         Assert.Equal(1, timer.Calls);
