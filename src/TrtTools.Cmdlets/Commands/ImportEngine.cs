@@ -7,7 +7,11 @@ namespace TrtTools.Cmdlets;
 [OutputType(typeof(Engine))]
 public sealed class ImportEngineCommand : PathCmdlet
 {
+    [Parameter]
+    [ValidateRange(0, 1023)]
+    public int? DeviceId { get; set; }
+
     private protected override ErrorCode Missing => ErrorCode.EngineNotFound;
 
-    private protected override void ProcessFile(string path) => WriteObject(Run((report, stop) => EngineFile.Load(path, report, stop)));
+    private protected override void ProcessFile(string path) => WriteObject(Run((report, stop) => EngineFile.Load(path, report, stop, DeviceId)));
 }

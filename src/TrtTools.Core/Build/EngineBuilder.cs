@@ -18,6 +18,8 @@ public static class EngineBuilder
         try
         {
             EngineAcceptance.Record(engine, report, stop);
+            // A folder of models becomes a list of engines: they must not all hold the device's memory.
+            engine.Release();
             engine.SetSize(EngineWriter.FileLength(engine.Header, engine.Content));
             return engine;
         }

@@ -123,6 +123,7 @@ internal sealed class PlanReader(Plan plan, IReadOnlyList<TensorData> blobs, str
                 Need(launch.Library.Library.Length > 0 && launch.Library.WorkspaceBytes <= long.MaxValue, $"launch '{launch.Name}' calls no library");
                 foreach (Address operand in launch.Library.Operands) CheckAddress(launch, operand, named);
                 foreach (uint extent in launch.Library.Extents) CheckExtent(extent);
+                Need(AreDistinct(launch.Library.Settings.Select(s => s.Key)), $"launch '{launch.Name}' has a setting twice");
                 break;
             case PlanLaunch.CallOneofCase.Copy:
                 CheckAddress(launch, launch.Copy.From, named);
@@ -189,6 +190,7 @@ internal sealed class PlanReader(Plan plan, IReadOnlyList<TensorData> blobs, str
             Need(shape.Extents.Count <= MaxRank, "a host step's input has too many dimensions");
             foreach (uint extent in shape.Extents) CheckExtent(extent);
         }
+        Need(AreDistinct(step.Settings.Select(s => s.Key)) && AreDistinct(step.Weights.Select(w => w.Name)) && AreDistinct(step.Inputs), "a host step has a setting, a weight or an input twice");
         foreach (uint b in step.InputBuffers.Concat(step.OutputBuffers)) Need(b < plan.Buffers.Count, "a host step names a buffer that is not there");
         foreach (uint b in step.InputBuffers) Use(b, time, write: false, "a host step", onDevice: false);
         foreach (uint b in step.OutputBuffers)
@@ -274,6 +276,12 @@ internal sealed class PlanReader(Plan plan, IReadOnlyList<TensorData> blobs, str
         {
             if (plan.Buffers[b].Kind == BufferKind.Output) Need(_uses[b].First >= 0 && EpochOfShape((uint)b) <= last, $"nothing writes the output '{plan.Buffers[b].Name}'");
         }
+    }
+
+    private static bool AreDistinct(IEnumerable<string> names)
+    {
+        HashSet<string> seen = new(StringComparer.Ordinal);
+        return names.All(seen.Add);
     }
 
     private int EpochOfShape(uint buffer) => plan.Buffers[(int)buffer].Shape.Select(e => _extentEpochs[e]).DefaultIfEmpty().Max();

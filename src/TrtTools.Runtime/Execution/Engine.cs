@@ -16,6 +16,7 @@ public sealed class Engine : IDisposable
 
     internal Engine(EngineHeader header, EngineContent content, string? path, long sizeBytes)
     {
+        OpenDevice = () => CudaContext.Open(DeviceProgram.FindDevice(content.Plan));
         Header = header;
         Content = content;
         Path = path;
@@ -31,8 +32,8 @@ public sealed class Engine : IDisposable
     /// <summary>What the host step of a CPU engine is made from.</summary>
     internal HostStepRequest StepRequest => _hostRequest ?? throw new InvalidOperationException($"'{Name}' is no CPU engine.");
 
-    /// <summary>Opens the device that a CUDA engine runs on.</summary>
-    internal Func<IDevice> OpenDevice { get; init; } = () => CudaContext.Open();
+    /// <summary>Opens the device that a CUDA engine runs on; by itself the first one whose code the engine has.</summary>
+    internal Func<IDevice> OpenDevice { get; init; }
 
     public string Name => Header.Name;
 
@@ -113,6 +114,9 @@ public sealed class Engine : IDisposable
     internal DeviceState? ReadDeviceState(CancellationToken stop) => _hostRequest is null ? _step.Use(s => ((DeviceStep)s).Program.Device.ReadState(), stop) : null;
 
     internal void SetLayers(IReadOnlyList<EngineLayer> layers) => _layers = layers;
+
+    /// <summary>Gives back what runs need, until the next one.</summary>
+    internal void Release() => _step.Release();
 
     internal void SetSize(long sizeBytes) => SizeBytes = sizeBytes;
 

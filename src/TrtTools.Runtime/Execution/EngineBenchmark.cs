@@ -164,6 +164,12 @@ public sealed record EngineBenchmark
     /// <summary>Time of each layer; empty without -Profile.</summary>
     public EngineLayer[] Layers { get; init; } = [];
 
+    /// <summary>Time of all layers one after the other, with nothing overlapping; empty without -Profile.</summary>
+    public double? SerialMs { get; init; }
+
+    /// <summary>What overlapping and replaying as a graph gain: <see cref="SerialMs"/> less the median computation; empty without -Profile and on the CPU.</summary>
+    public double? OverlapGainMs { get; init; }
+
     /// <summary>Why figures are not to be trusted.</summary>
     public string[] Warnings { get; init; } = [];
 

@@ -1,3 +1,4 @@
+using TrtTools.Cuda;
 using TrtTools.Engines;
 
 namespace TrtTools.Execution;
@@ -9,12 +10,13 @@ public static class EngineFile
     public const string Extension = ".engine";
 
     /// <summary>Maps an engine file after checking every byte of it.</summary>
-    public static Engine Load(string path, Report report, CancellationToken stop = default)
+    /// <param name="deviceId">The CUDA device to run on; null: the first whose code the engine has.</param>
+    public static Engine Load(string path, Report report, CancellationToken stop = default, int? deviceId = null)
     {
         string full = Path.GetFullPath(path);
         (EngineHeader header, EngineContent content, long length) = EngineReader.Read(full, stop);
         report.Verbose($"Read {full}: {length:N0} bytes, {content.Blobs.Count} blobs.");
-        return new Engine(header, content, full, length);
+        return deviceId is { } device ? new Engine(header, content, full, length) { OpenDevice = () => CudaContext.Open(device) } : new Engine(header, content, full, length);
     }
 
     /// <summary>Reads the header alone.</summary>

@@ -66,6 +66,8 @@ public static class EngineMeasurement
         IReadOnlyList<EngineLayer> layers = options.Profile ? Profile(engine, data, options, report, stop) : [];
         TimeStatistics latency = TimeStatistics.Of(times.Latency);
         Judge(times, latency, warnings);
+        TimeStatistics compute = TimeStatistics.Of(times.Compute);
+        double? serial = options.Profile ? layers.Sum(l => l.MedianMs ?? 0) : null;
         DeviceState[] states = [.. times.States];
         foreach (string warning in warnings) report.Warning($"{engine.Name}: {warning}");
         report.Verbose(string.Create(CultureInfo.InvariantCulture, $"{engine.Name}: {times.Count} runs in {times.Seconds:0.##} s."));
@@ -74,8 +76,8 @@ public static class EngineMeasurement
             Name = engine.Name, Model = engine.Model, Path = engine.Path, Device = engine.Device, Precision = engine.Precision,
             Inputs = [.. engine.Inputs.Select(i => inputs[i.Name].ToString())],
             Iterations = times.Count, Streams = options.Stream, DurationSeconds = times.Seconds, ThroughputPerSecond = times.Count / times.Seconds,
-            Latency = latency, Enqueue = TimeStatistics.Of(times.Enqueue), HostToDevice = TimeStatistics.Of(times.Bind), GpuCompute = TimeStatistics.Of(times.Compute),
-            DeviceToHost = TimeStatistics.Of(times.Copy), Layers = [.. layers], Warnings = [.. warnings],
+            Latency = latency, Enqueue = TimeStatistics.Of(times.Enqueue), HostToDevice = TimeStatistics.Of(times.Bind), GpuCompute = compute,
+            DeviceToHost = TimeStatistics.Of(times.Copy), Layers = [.. layers], SerialMs = serial, OverlapGainMs = string.Equals(engine.Device, nameof(DeviceKind.Cuda), StringComparison.Ordinal) ? serial - compute.Median : null, Warnings = [.. warnings],
             Baseline = options.Baseline?.Name ?? "", BaselineMedianMs = comparison?.BaselineMedianMs, Speedup = comparison?.Ratio, SpeedupLow = comparison?.Low, SpeedupHigh = comparison?.High,
             ClockMHz = Median(states, s => s.ClockMHz), MaxClockMHz = Median(states, s => s.MaxClockMHz), MemoryClockMHz = Median(states, s => s.MemoryClockMHz), TemperatureC = Median(states, s => s.TemperatureC), PowerW = Median(states, s => s.PowerW),
         };

@@ -199,6 +199,19 @@ internal sealed class DeviceProgram
         return exact ? number == capability : number / 10 == capability / 10 && number <= capability;
     }
 
+    /// <summary>The first CUDA device of this machine that runs all of the plan's code; the first device where none does, so that its error names it.</summary>
+    public static int FindDevice(Plan plan)
+    {
+        CudaDriver driver = CudaDriver.Current;
+        for (int device = 0; device < driver.DeviceCount; device++)
+        {
+            string[] capability = driver.Describe(device).ComputeCapability.Split('.');
+            int number = 10 * int.Parse(capability[0], System.Globalization.CultureInfo.InvariantCulture) + int.Parse(capability[1], System.Globalization.CultureInfo.InvariantCulture);
+            if (plan.Images.All(i => IsCompatible(i.Architecture, number))) return device;
+        }
+        return 0;
+    }
+
     private void LoadKernels()
     {
         int[] shared = new int[_kernels.Length], clusters = new int[_kernels.Length];

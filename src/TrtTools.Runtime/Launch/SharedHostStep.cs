@@ -45,6 +45,17 @@ internal sealed class SharedHostStep(Func<CancellationToken, IHostStep> create, 
         }
     }
 
+    /// <summary>Lets go of a step that nobody uses; the next use makes it again.</summary>
+    public void Release()
+    {
+        IHostStep? idle = null;
+        lock (_gate)
+        {
+            if (_users == 0) (idle, _step) = (_step, null);
+        }
+        idle?.Dispose();
+    }
+
     public void Close()
     {
         IHostStep? last = null;

@@ -1,5 +1,6 @@
 using TrtTools.Cuda;
 using TrtTools.Engines;
+using TrtTools.Engines.Proto;
 using TrtTools.Execution;
 using TrtTools.Launch;
 using TrtTools.Tensors;
@@ -303,5 +304,83 @@ public sealed class DeviceEngineTests
         Assert.Equal(0, result.HostToDeviceMedianMs);
         Assert.Equal([1, 1, 0, 0, 3], result.Layers.Select(l => l.MedianMs!.Value));
         Assert.Equal(60, result.Layers[^1].Percent!.Value);
+        Assert.Equal((5, 0), (result.SerialMs!.Value, result.OverlapGainMs!.Value));
+    }
+
+    [Fact]
+    public void What_was_let_go_is_made_again_when_it_is_needed()
+    {
+        NullDevice device = Device();
+        using Engine engine = TestKernels.Chain().Engine(device);
+        Check(engine, Inputs(3));
+        engine.Release();
+        Assert.Equal(0, device.LiveResources);
+        Check(engine, Inputs(3));
+    }
+
+    [Fact]
+    public void A_library_gets_its_call_with_evaluated_extents_and_addresses()
+    {
+        PlanBuilder plan = new();
+        uint x = plan.Input("x", "n", "4"), workspace = plan.Scratch("workspace", "64"), y = plan.Output("y", "n", "4");
+        plan.Symbol("n", x, 0);
+        TrtTools.Engines.Proto.Launch launch = new() { Name = "call", Reads = { x, workspace }, Writes = { y, workspace } };
+        launch.Library = new LibraryCall
+        {
+            Library = "test", Operation = "copy", Extents = { plan.Extent("4*n"), plan.Extent("7") }, Operands = { plan.Place(x), plan.Place(y), plan.Place(workspace) }, WorkspaceBytes = 256,
+            Settings = { new Setting { Key = "k", Value = "v" } }, Algorithm = Google.Protobuf.ByteString.CopyFrom([1, 2]), Version = "1.0",
+        };
+        plan.Segment().Launches.Add(launch);
+        (EngineHeader header, EngineContent content) = plan.Build();
+        NullDevice device = new();
+        TestLibrary library = new();
+        DeviceProgram program = new(device, content.Plan, content.Blobs, content.Details.Layers, "made") { CreateLibrary = (name, engine) => name == "test" && engine == "made" ? library : throw new InvalidOperationException(name) };
+        using (DeviceContext context = program.CreateContext())
+        {
+            for (int n = 1; n < 4; n++)
+            {
+                TensorData data = Inputs(n, n)["x"].Content;
+                context.SetInput(0, data);
+                context.Upload();
+                context.Execute(default);
+                Assert.True(context.Download()[0].ContentEquals(data));
+            }
+        }
+        program.Leave();
+        Assert.Equal(["copy [4,7] k=v 1.0 256 2", "copy [8,7] k=v 1.0 256 2", "copy [12,7] k=v 1.0 256 2"], library.Requests);
+        Assert.Equal((3, true), (library.CallsDisposed, library.Disposed));
+        Assert.Equal(0, device.LiveResources);
+    }
+
+    private sealed class TestLibrary : ILibraryAdapter
+    {
+        public List<string> Requests { get; } = [];
+
+        public int CallsDisposed { get; private set; }
+
+        public bool Disposed { get; private set; }
+
+        public string Version => "1.0";
+
+        public IPreparedCall Prepare(LibraryRequest request)
+        {
+            Requests.Add($"{request.Operation} [{string.Join(',', request.Extents)}] {string.Join(',', request.Settings.Select(s => $"{s.Key}={s.Value}"))} {request.Version} {request.WorkspaceBytes} {request.Algorithm.Length}");
+            return new Call(this, request.Extents[0]);
+        }
+
+        public IReadOnlyList<LibraryCandidate> Candidates(LibraryRequest request, int count) => [];
+
+        public void Dispose() => Disposed = true;
+
+        private sealed class Call(TestLibrary owner, long count) : IPreparedCall
+        {
+            public unsafe void Enqueue(ReadOnlySpan<ulong> operands, nint stream)
+            {
+                Assert.Equal(3, operands.Length);
+                new Span<float>((void*)operands[0], (int)count).CopyTo(new Span<float>((void*)operands[1], (int)count));
+            }
+
+            public void Dispose() => owner.CallsDisposed++;
+        }
     }
 }
