@@ -21,7 +21,8 @@ internal static class NestGenerator
         return [ReduceKernel.Write(analysis)];
     }
 
-    /// <summary>The launches of a region: one where its nests go over the same rows, else those of each nest.</summary>
+    /// <summary>The launches of a region: one for a sequence and where its nests go over the same rows, else those of each nest.</summary>
     public static IReadOnlyList<KernelLaunch> Generate(Region region, GeneratorOptions? options = null) =>
-        RowKernel.TryWrite(region, options ?? GeneratorOptions.Default) is { } row ? [row] : [.. region.Nests.SelectMany(n => Generate(n, options))];
+        region.Sequence is { } sequence ? [SequenceKernel.Write(region, sequence, options ?? GeneratorOptions.Default)]
+        : RowKernel.TryWrite(region, options ?? GeneratorOptions.Default) is { } row ? [row] : [.. region.Nests.SelectMany(n => Generate(n, options))];
 }

@@ -14,6 +14,9 @@ internal sealed class Operation
 
     public object? Facts { get; set; }
 
+    /// <summary>See <see cref="Region.Sequence"/>.</summary>
+    public Axis? Sequence { get; init; }
+
     public IReadOnlyList<string> SourceNodes { get; set; } = [];
 
     /// <summary>Storage type of float results, where the layer's own differs from the program's.</summary>

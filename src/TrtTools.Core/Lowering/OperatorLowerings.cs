@@ -11,7 +11,7 @@ internal static class OperatorLowerings
 {
     private static readonly Dictionary<string, LoweringRule> s_byOperator = Collect(
         PointwiseForm.Rules, MovementForm.Rules, ContractionForm.Rules, IntegerContractions.Rules, ReductionForm.Rules, WindowForm.Rules, GatherForm.Rules, NormalizationForm.Rules, FillForm.Rules, ResampleForm.Rules,
-        QuantizationForm.Rules);
+        QuantizationForm.Rules, SortForm.Rules, RecurrenceForm.Rules);
 
     public static string? Lower(NodeLowering node)
     {

@@ -32,6 +32,10 @@ internal sealed class Region
 
     public required IReadOnlyList<LoopNest> Nests { get; init; }
 
+    /// <summary>The first axis of every nest, where the nests run in order for each of its values, one after the other, and read what they wrote for earlier ones: recurrences. Null elsewhere.
+    /// Other axes that all nests share are independent of each other in all of them.</summary>
+    public Axis? Sequence { get; init; }
+
     /// <summary>A <see cref="ConvolutionFacts"/>, <see cref="MatMulFacts"/>, <see cref="RowFacts"/> or <see cref="AttentionFacts"/>, by kind; null when there is nothing to say beyond the nests.</summary>
     public object? Facts { get; init; }
 

@@ -20,6 +20,7 @@ internal sealed class RegionKey
     private RegionKey(Region region)
     {
         Line($"{region.Kind}");
+        if (region.Sequence is not null) Line($"sequence {Number(_axes, region.Sequence, "a")}");
         switch (region.Facts)
         {
             case ConvolutionFacts f: Line($"conv {Of(f.Input)} {Of(f.Weight)} {string.Join(',', f.Strides)} {string.Join(',', f.PadsBegin)} {string.Join(',', f.PadsEnd)} {string.Join(',', f.Dilations)} {f.Group} {f.Nest}"); break;

@@ -37,6 +37,12 @@ internal static class RowCases
         yield return Case("split.maximum", "x: Int32[1100003] -> y: Int32[] { y = ReduceMax(x){keepdims=0} }", 0);
         yield return Case("split.columns", "x: Float16[16400,72] -> y: Float16[72] { a = Constant{value=Int64[1] [0]}(); y = ReduceMean(x){axes=[0], keepdims=0} }", 1e-2);
         yield return Case("flat.bias", "x: Float16[64,512,3,7], b: Float16[512,1,1], c: Float16[512,3,1] -> y: Float16[64,512,3,7] { a = Add(x, b); m = Mul(a, c); y = Relu(m) }", 2e-3);
+        yield return Case("lstm", "x: Float32[7,3,10], w: Float32[2,128,10], r: Float32[2,128,32], b: Float32[2,256] -> y: Float32[7,2,3,32] { y, h, c = LSTM{hidden_size=32, direction=\"bidirectional\"}(x, w, r, b) }", 2e-5);
+        yield return Case("lstm.dynamic", "x: Float32[n,k,10], w: Float32[1,80,10], r: Float32[1,80,20], b: Float32[1,160] -> h: Float32[1,k,20] { y, h, c = LSTM{hidden_size=20}(x, w, r, b) }", 2e-5, ("n", 6), ("k", 2));
+        yield return Case("gru", "x: Float32[7,3,10], w: Float32[1,96,10], r: Float32[1,96,32], b: Float32[1,192] -> y: Float32[7,1,3,32] { y, h = GRU{hidden_size=32}(x, w, r, b) }", 2e-5);
+        yield return Case("gru.linear", "x: Float32[7,3,10], w: Float32[1,24,10], r: Float32[1,24,8], b: Float32[1,48] -> y: Float32[7,1,3,8] { y, h = GRU{hidden_size=8, linear_before_reset=1, direction=\"reverse\"}(x, w, r, b) }", 2e-5);
+        yield return Case("topk", "x: Float32[4,300] -> y: Float32[4,20], i: Int64[4,20] { k = Int64[1] [20]; y, i = TopK(x, k) }", 0);
+        yield return Case("cumsum", "x: Float32[4,300] -> y: Float32[4,300] { a = Int64 1; y = CumSum(x, a) }", 2e-5);
         foreach (bool last in (bool[])[false, true])
         {
             yield return KernelCase.OfGraph($"groupnorm.half.last={last}", "<opset 21> x: Float32[2,32,8,8], s: Float32[32], b: Float32[32] -> y: Float32[2,32,8,8] { a = Relu(x); n = GroupNormalization(a, s, b){num_groups=4}; y = Relu(n) }",

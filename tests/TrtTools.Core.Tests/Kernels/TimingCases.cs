@@ -45,6 +45,9 @@ internal static class TimingCases
             ("conv.nchw.f32", "x: Float32[32,128,28,28], w: Float32[128,128,3,3] -> y: Float32[32,128,28,28] { y = Conv(x, w){pads=[1,1,1,1]} }", null),
             ("depthwise.nhwc.f16", "x: Float16[64,240,28,28], w: Float16[240,1,5,5] -> y: Float16[64,240,28,28] { r = Relu(x); c = Conv(r, w){group=240, pads=[2,2,2,2]}; y = Relu(c) }", last),
             ("gemv.f16", "a: Float16[1,4096], b: Float16[4096,4096] -> y: Float16[1,4096] { y = MatMul(a, b) }", null),
+            ("lstm.256", "x: Float32[100,1,64], w: Float32[1,1024,64], r: Float32[1,1024,256], b: Float32[1,2048] -> y: Float32[100,1,1,256] { y, h, c = LSTM{hidden_size=256}(x, w, r, b) }", null),
+            ("topk.1000", "x: Float32[64,1000] -> y: Float32[64,5], i: Int64[64,5] { k = Int64[1] [5]; y, i = TopK(x, k) }", null),
+            ("topk.8400", "x: Float32[1,8400] -> y: Float32[1,300], i: Int64[1,300] { k = Int64[1] [300]; y, i = TopK(x, k) }", null),
             ("resize.nearest.f16", "x: Float16[16,256,40,40] -> y: Float16[16,256,80,80] { s = Constant{value=Float32[4] [1.0,1.0,2.0,2.0]}(); y = Resize(x, _, s){mode=\"nearest\", nearest_mode=\"floor\", coordinate_transformation_mode=\"asymmetric\"} }", null),
         ];
         foreach ((string name, string text, LoweringOptions? options) in cases) yield return KernelCase.ForTiming("time." + name, text, options);

@@ -20,7 +20,7 @@ internal static class EpilogueFusion
     /// <summary>The operation that computes a value by a reduction and whose only reader is this map.</summary>
     private static Operation? ProducerFor(OperationGraph graph, Operation reader, LoopNest map, Storage storage)
     {
-        if (storage.Kind != StorageKind.Scratch || graph.WritersOf(storage) is not [{ } producer] || producer.IsHost || producer.IsMap() || graph.ReadersOf(storage) is not [{ } only] || only != reader) return null;
+        if (storage.Kind != StorageKind.Scratch || graph.WritersOf(storage) is not [{ } producer] || producer.IsHost || producer.Sequence is not null || producer.IsMap() || graph.ReadersOf(storage) is not [{ } only] || only != reader) return null;
         LoopNest last = producer.Nests[^1];
         if (!ReferenceEquals(last.Target.Storage, storage) || !StoresInPlace(last, graph.ValueOf(storage)) || last.ScatterCombine is not null || producer.Nests.Count(n => ReferenceEquals(n.Target.Storage, storage)) != 1) return null;
         if (!ReadsInPlace(map, graph.ValueOf(storage))) return null;

@@ -7,6 +7,7 @@ namespace TrtTools.Lowering.Reference;
 internal sealed class NestCompiler
 {
     private readonly LoopNest _nest;
+    private readonly Axis? _pinned;
     private readonly IReadOnlyDictionary<string, long> _symbols;
     private readonly List<Axis> _axes;
     private readonly ParameterExpression _memory = Expression.Parameter(typeof(ReferenceMemory), "memory");
@@ -17,9 +18,10 @@ internal sealed class NestCompiler
     private readonly Dictionary<Storage, ParameterExpression> _arrays = [];
     private readonly ScalarEmitter _scalars;
 
-    private NestCompiler(LoopNest nest, IReadOnlyDictionary<string, long> symbols)
+    private NestCompiler(LoopNest nest, IReadOnlyDictionary<string, long> symbols, Axis? pinned)
     {
         _nest = nest;
+        _pinned = pinned;
         _symbols = symbols;
         _axes = [.. nest.Space, .. nest.Reduced];
         _hoisted = [.. Enumerable.Range(0, _axes.Count + 1).Select(_ => new List<Expression>())];
@@ -27,7 +29,10 @@ internal sealed class NestCompiler
         _scalars = new ScalarEmitter(this);
     }
 
-    public static Action<ReferenceMemory> Compile(LoopNest nest, IReadOnlyDictionary<string, long> symbols) => new NestCompiler(nest, symbols).Compile();
+    /// <param name="nest">The nest.</param>
+    /// <param name="symbols">Values of the extents' symbols.</param>
+    /// <param name="pinned">An axis that does not loop: its value is <see cref="ReferenceMemory.Sequence"/>.</param>
+    public static Action<ReferenceMemory> Compile(LoopNest nest, IReadOnlyDictionary<string, long> symbols, Axis? pinned = null) => new NestCompiler(nest, symbols, pinned).Compile();
 
     public string NestName => _nest.Name;
 
@@ -95,6 +100,11 @@ internal sealed class NestCompiler
         for (int i = to - 1; i >= from; i--)
         {
             ParameterExpression counter = _counters[_axes[i]];
+            if (_axes[i] == _pinned)
+            {
+                body = Expression.Block([Expression.Assign(counter, Expression.Property(_memory, nameof(ReferenceMemory.Sequence))), .. _hoisted[i + 1], body]);
+                continue;
+            }
             LabelTarget done = Expression.Label();
             body = Expression.Block(
                 Expression.Assign(counter, Expression.Constant(0L)),

@@ -25,7 +25,8 @@ internal sealed class ReferenceDevice(LoweredProgram program)
             stop.ThrowIfCancellationRequested();
             if (step is RegionStep { Region: { } region })
             {
-                foreach (LoopNest nest in region.Nests) Run(nest, memory, symbols);
+                if (region.Sequence is { } sequence) Run(region, sequence, memory, symbols);
+                else foreach (LoopNest nest in region.Nests) Prepare(nest, null, memory, symbols)(memory);
             }
             else
             {
@@ -45,7 +46,23 @@ internal sealed class ReferenceDevice(LoweredProgram program)
         }
     }
 
-    private static void Run(LoopNest nest, ReferenceMemory memory, IReadOnlyDictionary<string, long> symbols)
+    private static void Run(Region region, Axis sequence, ReferenceMemory memory, IReadOnlyDictionary<string, long> symbols)
+    {
+        // What a nest reads before anything wrote it is guarded by the axis being at its start.
+        foreach (LoopNest nest in region.Nests)
+        {
+            if (!memory.Holds(nest.Target.Storage)) memory.Reserve(nest.Target.Storage, ReferenceMemory.Value(nest.Target.Storage.ElementCount, symbols));
+        }
+        List<Action<ReferenceMemory>> nests = [.. region.Nests.Select(n => Prepare(n, sequence, memory, symbols))];
+        long count = ReferenceMemory.Value(sequence.Extent, symbols);
+        for (long at = 0; at < count; at++)
+        {
+            memory.Sequence = at;
+            foreach (Action<ReferenceMemory> nest in nests) nest(memory);
+        }
+    }
+
+    private static Action<ReferenceMemory> Prepare(LoopNest nest, Axis? pinned, ReferenceMemory memory, IReadOnlyDictionary<string, long> symbols)
     {
         foreach (Storage storage in Storages.ReadBy(nest))
         {
@@ -53,7 +70,7 @@ internal sealed class ReferenceDevice(LoweredProgram program)
             else if (!memory.Holds(storage)) throw new InvalidOperationException($"Nest '{nest.Name}' reads {storage} before anything wrote it.");
         }
         if (!memory.Holds(nest.Target.Storage)) memory.Reserve(nest.Target.Storage, ReferenceMemory.Value(nest.Target.Storage.ElementCount, symbols));
-        NestCompiler.Compile(nest, symbols)(memory);
+        return NestCompiler.Compile(nest, symbols, pinned);
     }
 
     private void Run(HostGraphStep step, ReferenceMemory memory, Dictionary<string, long> symbols, CancellationToken stop)

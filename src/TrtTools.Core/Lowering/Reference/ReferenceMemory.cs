@@ -11,6 +11,9 @@ internal sealed class ReferenceMemory
 
     private readonly Dictionary<Storage, Array> _elements = [];
 
+    /// <summary>Where the sequence of the region that runs now stands.</summary>
+    public long Sequence { get; set; }
+
     public Array this[Storage storage] => _elements[storage];
 
     public bool Holds(Storage storage) => _elements.ContainsKey(storage);
