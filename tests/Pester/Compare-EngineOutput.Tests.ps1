@@ -49,4 +49,42 @@ Describe 'Compare-EngineOutput' {
     It 'says when the reference is missing' {
         { $engine | Compare-EngineOutput -Reference "$TestDrive/none" -ErrorAction Stop } | Should -Throw -ErrorId 'DataNotFound,TrtTools.Cmdlets.CompareEngineOutputCommand'
     }
+
+    It 'judges by <_>' -ForEach 'Elementwise', 'Max', 'Mean', 'Median', 'Quantile', 'L2', 'Cosine', 'Psnr', 'Snr' {
+        $comparison = $engine | Compare-EngineOutput -InputData $calibrationData -Comparator $_ -AbsoluteTolerance 0.001
+        $comparison.Comparator | Should -Be $_
+        if ($_ -ne 'L2') { $comparison.Passed | Should -BeTrue }
+        $int8 = $graph | Build-Engine -Device Cpu -Int8 -CalibrationData $calibrationData
+        if ($_ -in 'Elementwise', 'Max', 'L2') { ($int8 | Compare-EngineOutput -InputData $calibrationData -Comparator $_).Passed | Should -BeFalse }
+    }
+
+    It 'compares the places of the largest elements' {
+        ($engine | Compare-EngineOutput -InputData $calibrationData -TopIndex 1 -Comparator Index).Passed | Should -BeTrue
+        { $engine | Compare-EngineOutput -Threshold 1 -ErrorAction Stop } | Should -Throw -ErrorId 'OptionInvalid,TrtTools.Cmdlets.CompareEngineOutputCommand'
+    }
+
+    It 'has tolerances of single outputs' {
+        $int8 = $graph | Build-Engine -Device Cpu -Int8 -CalibrationData $calibrationData
+        ($int8 | Compare-EngineOutput -InputData $calibrationData -AbsoluteTolerance 1e-9 -OutputTolerance @{ logits = 1000 }).Passed | Should -BeTrue
+        { $int8 | Compare-EngineOutput -OutputTolerance @{ logits = 'a' } -ErrorAction Stop } | Should -Throw -ErrorId 'OptionInvalid,TrtTools.Cmdlets.CompareEngineOutputCommand'
+    }
+
+    It 'compares each layer, and says where the error begins' {
+        $layers = @($engine | Compare-EngineOutput -Layer -InputData @{ image = (New-Image) })
+        $layers.Count | Should -BeGreaterThan 5
+        $layers.Passed | Should -Not -Contain $false
+        $layers.BeginsHere | Should -Not -Contain $true
+        @($engine | Compare-EngineOutput -Layer -InputData @{ image = (New-Image) } -AbsoluteTolerance 1e-12 | Where-Object BeginsHere).Count | Should -BeGreaterThan 0
+        { $engine | Compare-EngineOutput -Layer -Reference $engine -ErrorAction Stop } | Should -Throw -ErrorId 'OptionInvalid,TrtTools.Cmdlets.CompareEngineOutputCommand'
+    }
+
+    It 'draws the errors' {
+        $null = New-Item -ItemType Directory "$TestDrive/plots"
+        $null = $engine | Compare-EngineOutput -InputData $calibrationData -PlotPath "$TestDrive/plots" -WhatIf
+        Get-ChildItem "$TestDrive/plots" | Should -BeNullOrEmpty
+        $null = $engine | Compare-EngineOutput -InputData $calibrationData -PlotPath "$TestDrive/plots"
+        (Get-ChildItem "$TestDrive/plots").Name | Should -Be 'logits-errors.svg', 'logits-heatmap.svg'
+        { $engine | Compare-EngineOutput -PlotPath "$TestDrive/plots" -ErrorAction Stop } | Should -Throw -ErrorId 'OutputPathExists,TrtTools.Cmdlets.CompareEngineOutputCommand'
+        { $engine | Compare-EngineOutput -PlotPath "$TestDrive/nowhere" -ErrorAction Stop } | Should -Throw -ErrorId 'OutputPathInvalid,TrtTools.Cmdlets.CompareEngineOutputCommand'
+    }
 }

@@ -6,12 +6,15 @@ using TrtTools.Execution;
 
 namespace TrtTools.Cmdlets;
 
-[Cmdlet(VerbsData.Compare, "EngineOutput", DefaultParameterSetName = EngineSet)]
-[OutputType(typeof(OutputComparison))]
+[Cmdlet(VerbsData.Compare, "EngineOutput", DefaultParameterSetName = EngineSet, SupportsShouldProcess = true)]
+[OutputType(typeof(OutputComparison), typeof(LayerDifference))]
 public sealed class CompareEngineOutputCommand : EngineCmdlet
 {
     private const string OnnxRuntime = "OnnxRuntime";
     private readonly EngineArgument _reference = new();
+
+    // An int: see BuildEngineCommand.
+    private int _comparator = (int)ComparatorKind.Scale;
 
     [Parameter(Position = 1)]
     [ValidateNotNull]
@@ -47,6 +50,40 @@ public sealed class CompareEngineOutputCommand : EngineCmdlet
     [ValidateRange(1, int.MaxValue)]
     public int TopK { get; set; } = 5;
 
+    [Parameter]
+    public ComparatorKind Comparator { get => (ComparatorKind)_comparator; set => _comparator = (int)value; }
+
+    [Parameter]
+    public double Threshold { get; set; }
+
+    [Parameter]
+    [ValidateRange(0.0, 1.0)]
+    public double Quantile { get; set; } = 0.99;
+
+    [Parameter]
+    [ValidateNotNull]
+    public IDictionary? OutputTolerance { get; set; }
+
+    [Parameter]
+    public SwitchParameter RequireFinite { get; set; }
+
+    [Parameter]
+    public SwitchParameter IgnoreShape { get; set; }
+
+    [Parameter]
+    [ValidateRange(1, int.MaxValue)]
+    public int TopIndex { get; set; }
+
+    [Parameter]
+    public SwitchParameter Layer { get; set; }
+
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? PlotPath { get; set; }
+
+    [Parameter]
+    public SwitchParameter Force { get; set; }
+
     private protected override void ProcessEngine(Engine engine)
     {
         object? data = DataArgument.Resolve(this, InputData);
@@ -57,9 +94,44 @@ public sealed class CompareEngineOutputCommand : EngineCmdlet
             InputShape = Arguments.Shapes(InputShape, nameof(InputShape)), TopK = TopK,
             AbsoluteTolerance = MyInvocation.BoundParameters.ContainsKey(nameof(AbsoluteTolerance)) ? AbsoluteTolerance : null,
             RelativeTolerance = MyInvocation.BoundParameters.ContainsKey(nameof(RelativeTolerance)) ? RelativeTolerance : null,
+            Comparator = Comparator, Threshold = MyInvocation.BoundParameters.ContainsKey(nameof(Threshold)) ? Threshold : null, Quantile = Quantile, OutputTolerances = Tolerances(), RequireFinite = RequireFinite,
+            IgnoreShape = IgnoreShape, TopIndex = TopIndex, PlotPath = Folder(), Force = Force,
         });
+        if (Layer)
+        {
+            if (PlotPath is not null || TopIndex > 0) throw new TrtToolsException(ErrorCode.OptionInvalid, "-Layer", "-PlotPath and -TopIndex are about outputs", "One or the other", "Compare the outputs in a command of its own");
+            WriteObject(Run((PipelineReport report, CancellationToken stop) => LayerComparison.Compare(engine,
+                data is null ? options : options with { InputData = DataArgument.Source(data, nameof(InputData), DataArgument.Inputs(engine), images, splitSamples: false, report) }, report, stop)), enumerateCollection: true);
+            return;
+        }
         WriteObject(Run((PipelineReport report, CancellationToken stop) => EngineComparison.Compare(engine,
             data is null ? options : options with { InputData = DataArgument.Source(data, nameof(InputData), DataArgument.Inputs(engine), images, splitSamples: false, report) }, report, stop)), enumerateCollection: true);
+    }
+
+    // @{ logits = 1e-3 } or @{ logits = 1e-3, 1e-2 }: absolute and relative.
+    private Dictionary<string, (double?, double?)> Tolerances()
+    {
+        Dictionary<string, (double?, double?)> tolerances = new(StringComparer.Ordinal);
+        foreach (DictionaryEntry entry in OutputTolerance ?? new Hashtable())
+        {
+            string name = Arguments.Bare(entry.Key)?.ToString() ?? "";
+            object?[] items = Arguments.Bare(entry.Value) is IEnumerable many and not string ? [.. many.Cast<object?>().Select(Arguments.Bare)] : [Arguments.Bare(entry.Value)];
+            double[] numbers = [.. items.Select(i => LanguagePrimitives.TryConvertTo(i, System.Globalization.CultureInfo.InvariantCulture, out double number) ? number : double.NaN)];
+            if (numbers.Length is < 1 or > 2 || numbers.Any(n => !(n >= 0)))
+            {
+                throw new TrtToolsException(ErrorCode.OptionInvalid, $"-OutputTolerance '{name}'", $"'{string.Join(", ", items)}' was given", "One or two numbers of 0 or more", "Write it as @{ output = 1e-3 } or @{ output = 1e-3, 1e-2 }, absolute and relative");
+            }
+            tolerances[name] = (numbers[0], numbers.Length > 1 ? numbers[1] : null);
+        }
+        return tolerances;
+    }
+
+    private string? Folder()
+    {
+        if (PlotPath is null) return null;
+        string full = InputPaths.Full(this, PlotPath);
+        if (!Directory.Exists(full)) throw new TrtToolsException(ErrorCode.OutputPathInvalid, full, "there is no such folder", "", $"Create it: New-Item -ItemType Directory '{full}'");
+        return ShouldProcess(full, "Write pictures of the errors") ? full : null;
     }
 
     private protected override void DisposeOwned() => _reference.Dispose();

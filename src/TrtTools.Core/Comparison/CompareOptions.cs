@@ -31,6 +31,33 @@ public sealed record CompareOptions
 
     public double? RelativeTolerance { get; init; }
 
+    /// <summary>What decides.</summary>
+    public ComparatorKind Comparator { get; init; }
+
+    /// <summary>The limit of L2, cosine, PSNR, SNR and index comparators; Polygraphy's when null.</summary>
+    public double? Threshold { get; init; }
+
+    /// <summary>The share of elements that <see cref="ComparatorKind.Quantile"/> looks at.</summary>
+    public double Quantile { get; init; } = 0.99;
+
+    /// <summary>Tolerances of single outputs, before those of all.</summary>
+    public IReadOnlyDictionary<string, (double? Absolute, double? Relative)> OutputTolerances { get; init; } = new Dictionary<string, (double?, double?)>();
+
+    /// <summary>An output with a NaN or an infinity fails, whatever the reference has there.</summary>
+    public bool RequireFinite { get; init; }
+
+    /// <summary>Outputs of another shape but as many elements are compared all the same.</summary>
+    public bool IgnoreShape { get; init; }
+
+    /// <summary>Compares the places of so many largest elements of each row instead of the elements; 0 for the elements.</summary>
+    public int TopIndex { get; init; }
+
+    /// <summary>A folder for pictures of the errors.</summary>
+    public string? PlotPath { get; init; }
+
+    /// <summary>Replaces existing pictures.</summary>
+    public bool Force { get; init; }
+
     /// <summary>The K of top-K agreement.</summary>
     public int TopK { get; init; } = 5;
 }

@@ -10,16 +10,13 @@ namespace TrtTools.Comparison;
 /// <summary>Holds an engine's outputs against a reference.</summary>
 public static class EngineComparison
 {
-    private const double ScaleTolerance = 1e-4, Int8Cosine = 0.99, Int8Equal = 0.99;
-
     /// <summary>One result per output, over all samples.</summary>
     public static IReadOnlyList<OutputComparison> Compare(Engine engine, CompareOptions options, Report report, CancellationToken stop)
     {
         CheckOptions(options);
         using IReferenceSource reference = ReferenceSource.Of(engine, options, report, stop);
         InputSource data = reference.Inputs ?? options.InputData ?? Synthetic(engine, options, report);
-        double relative = options.RelativeTolerance ?? 0;
-        Dictionary<string, OutputStatistics> statistics = engine.Outputs.ToDictionary(o => o.Name, o => new OutputStatistics(o.Name, options.TopK, relative), StringComparer.Ordinal);
+        Dictionary<string, OutputStatistics> statistics = engine.Outputs.ToDictionary(o => o.Name, o => StatisticsOf(o.Name, options), StringComparer.Ordinal);
         using Execution.ExecutionContext context = engine.CreateContext();
         int sample = 0;
         HashSet<string> seen = new(StringComparer.Ordinal);
@@ -32,7 +29,8 @@ public static class EngineComparison
             {
                 if (!expected.TryGetValue(output.Name, out TensorData? wanted)) continue;
                 seen.Add(output.Name);
-                statistics[output.Name].Add(((Tensor)actual[output.Name]!).Content, wanted);
+                (TensorData mine, TensorData theirs) = Prepare(((Tensor)actual[output.Name]!).Content, wanted, options);
+                statistics[output.Name].Add(mine, theirs);
             }
             sample++;
             report.Progress("Comparing", string.Create(CultureInfo.InvariantCulture, $"{engine.Name}: sample {sample}"), data.Count is > 0 and long count ? Math.Min(1, (double)sample / count) : double.NaN);
@@ -44,10 +42,14 @@ public static class EngineComparison
             throw new TrtToolsException(ErrorCode.DataInvalid, reference.Description, "it has none of the engine's outputs", string.Join(", ", left.Select(n => $"'{n}'")), "Name the expected outputs after the engine's outputs");
         }
         if (left.Count > 0) report.Warning($"{engine.Name}: {reference.Description} says nothing of {string.Join(", ", left.Select(n => $"'{n}'"))}, so they were not compared.");
+        if (options.PlotPath is { } folder)
+        {
+            foreach (string name in seen.Order(StringComparer.Ordinal).Where(n => statistics[n].FirstErrors.Length > 0)) ErrorPlot.Write(folder, statistics[name], $"{engine.Name} {name}", options.Force);
+        }
         return [.. engine.Outputs.Where(o => seen.Contains(o.Name)).Select(o => Judge(engine, statistics[o.Name], options, reference.Description))];
     }
 
-    private static InputSource Synthetic(Engine engine, CompareOptions options, Report report)
+    internal static InputSource Synthetic(Engine engine, CompareOptions options, Report report)
     {
         if (engine.Inputs.Count == 0) return new IndexedInputSource(1, "no inputs", _ => new Dictionary<string, Tensor>(StringComparer.Ordinal));
         List<InputInfo> inputs = [];
@@ -66,44 +68,54 @@ public static class EngineComparison
         return InputSources.Synthetic(inputs, 1);
     }
 
-    private static void CheckOptions(CompareOptions options)
+    internal static void CheckOptions(CompareOptions options)
     {
         foreach ((string name, double? value) in new[] { ("AbsoluteTolerance", options.AbsoluteTolerance), ("RelativeTolerance", options.RelativeTolerance) })
         {
             if (value is { } given && !(given >= 0)) throw new TrtToolsException(ErrorCode.OptionInvalid, name, string.Create(CultureInfo.InvariantCulture, $"it is {given}"), "A number of 0 or more", "Correct the value");
         }
+        if (options.Threshold is { } threshold && (double.IsNaN(threshold) || options.Comparator == ComparatorKind.Index && threshold != Math.Floor(threshold)))
+        {
+            throw new TrtToolsException(ErrorCode.OptionInvalid, "Threshold", string.Create(CultureInfo.InvariantCulture, $"it is {threshold}"), options.Comparator == ComparatorKind.Index ? "A whole number of places" : "A number", "Correct the value");
+        }
+        if (options.Threshold is not null && options.Comparator is not (ComparatorKind.L2 or ComparatorKind.Cosine or ComparatorKind.Psnr or ComparatorKind.Snr or ComparatorKind.Index))
+        {
+            throw new TrtToolsException(ErrorCode.OptionInvalid, "Threshold", $"the comparator {options.Comparator} has none", "L2, Cosine, Psnr, Snr or Index", "Give AbsoluteTolerance and RelativeTolerance instead");
+        }
+        if (!(options.Quantile is >= 0 and <= 1)) throw new TrtToolsException(ErrorCode.OptionInvalid, "Quantile", string.Create(CultureInfo.InvariantCulture, $"it is {options.Quantile}"), "A share from 0 to 1", "Correct the value");
         if (options.TopK < 1) throw new TrtToolsException(ErrorCode.OptionInvalid, "TopK", $"it is {options.TopK}", "1 or more", "Correct the value");
     }
 
     private static OutputComparison Judge(Engine engine, OutputStatistics found, CompareOptions options, string reference)
     {
-        bool given = options.AbsoluteTolerance is not null || options.RelativeTolerance is not null;
-        bool exact = string.Equals(engine.Precision, nameof(EnginePrecision.Fp32), StringComparison.Ordinal);
-        double absolute = options.AbsoluteTolerance ?? (given ? 0 : ScaleTolerance * found.Scale);
-        double cosineTolerance = given || exact || !found.IsFloating ? 0 : Int8Cosine;
+        Verdict verdict = Verdicts.Of(found, options, IsExact(engine));
         double[] relativeErrors = found.RelativeErrors();
-        string reason = found.Mismatch is { } mismatch ? mismatch
-            : found.Misplaced > 0 ? Say($"{found.Misplaced} elements are NaN or infinite on one side only")
-            : !given && !found.IsFloating ? Equality(found, exact ? 1 : Int8Equal)
-            : cosineTolerance > 0 ? found.Cosine >= cosineTolerance ? "" : Say($"the cosine is {found.Cosine:0.######}, under {cosineTolerance}")
-            : found.Excess > absolute ? Say($"the largest error is {found.Max:0.###e+0}, and {absolute:0.###e+0} is allowed{(options.RelativeTolerance > 0 ? " beyond the relative tolerance" : "")}") : "";
         return new OutputComparison
         {
-            Output = found.Name, Passed = reason.Length == 0, Reason = reason, MaxAbsoluteError = found.Max, MeanAbsoluteError = found.Mean, MedianAbsoluteError = found.Median,
+            Output = found.Name, Passed = verdict.Reason.Length == 0, Reason = verdict.Reason, MaxAbsoluteError = found.Max, MeanAbsoluteError = found.Mean, MedianAbsoluteError = found.Median,
             MaxRelativeError = relativeErrors.DefaultIfEmpty(0).Max(), MeanRelativeError = relativeErrors.DefaultIfEmpty(0).Average(), MedianRelativeError = OutputStatistics.MedianOf(relativeErrors),
-            Cosine = found.Cosine, Psnr = found.Psnr, Sqnr = found.Sqnr, Top1Agreement = found.Top1, TopKAgreement = found.TopK, HasNaN = found.HasNaN, HasInfinity = found.HasInfinity,
-            Scale = found.Scale, AbsoluteTolerance = absolute, RelativeTolerance = options.RelativeTolerance ?? 0, CosineTolerance = cosineTolerance, ElementCount = found.Elements,
+            Cosine = found.Cosine, Psnr = found.Psnr, Sqnr = found.Sqnr, L2 = found.L2, Top1Agreement = found.Top1, TopKAgreement = found.TopK, HasNaN = found.HasNaN, HasInfinity = found.HasInfinity,
+            Scale = found.Scale, Comparator = options.Comparator, AbsoluteTolerance = verdict.Absolute, RelativeTolerance = verdict.Relative, CosineTolerance = verdict.CosineTolerance, Threshold = verdict.Threshold, ElementCount = found.Elements,
             SampleCount = found.Samples, Reference = reference, Model = engine.Model, Path = engine.Path, Device = engine.Device, Precision = engine.Precision,
         };
     }
 
-    private static string Equality(OutputStatistics found, double least)
+    internal static bool IsExact(Engine engine) => string.Equals(engine.Precision, nameof(EnginePrecision.Fp32), StringComparison.Ordinal);
+
+    /// <summary>Figures of one output or layer, with the tolerances that hold for it.</summary>
+    internal static OutputStatistics StatisticsOf(string name, CompareOptions options)
     {
-        double share = found.Elements == 0 ? 1 : 1 - (double)found.Unequal / found.Elements;
-        return share >= least ? "" : Say($"{found.Unequal} of {found.Elements} elements differ");
+        (double? absolute, double? relative) = Verdicts.Tolerances(name, options);
+        double missing = options.Comparator == ComparatorKind.Scale ? 0 : Verdicts.PolygraphyTolerance;
+        return new OutputStatistics(name, options.TopK, relative ?? missing, absolute ?? missing, options.Comparator == ComparatorKind.Index ? (int)(options.Threshold ?? 0) : null);
     }
 
-    private static string Say(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+    /// <summary>What is compared: the output as it is, in the reference's shape, or the places of its largest elements.</summary>
+    private static (TensorData Engine, TensorData Reference) Prepare(TensorData engine, TensorData reference, CompareOptions options)
+    {
+        if (options.IgnoreShape && !engine.Shape.SequenceEqual(reference.Shape) && engine.ElementCount == reference.ElementCount) engine = engine.Reshape(reference.Shape);
+        return options.TopIndex > 0 ? (TopIndices.Of(engine, options.TopIndex), TopIndices.Of(reference, options.TopIndex)) : (engine, reference);
+    }
 
     internal static string HashFile(string path)
     {

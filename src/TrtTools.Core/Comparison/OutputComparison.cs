@@ -34,6 +34,9 @@ public sealed record OutputComparison
     /// <summary>Signal to quantization noise ratio in dB.</summary>
     public required double Sqnr { get; init; }
 
+    /// <summary>The length of the difference, all samples taken as one vector.</summary>
+    public double L2 { get; init; }
+
     /// <summary>Share of rows along the last axis whose largest element is at the same place.</summary>
     public required double Top1Agreement { get; init; }
 
@@ -48,6 +51,12 @@ public sealed record OutputComparison
 
     /// <summary>The largest magnitude in the reference: "scale" of the default tolerance.</summary>
     public required double Scale { get; init; }
+
+    /// <summary>What decided.</summary>
+    public ComparatorKind Comparator { get; init; }
+
+    /// <summary>The limit of L2, cosine, PSNR, SNR and index comparators, the share of the quantile; else 0.</summary>
+    public double Threshold { get; init; }
 
     public required double AbsoluteTolerance { get; init; }
 

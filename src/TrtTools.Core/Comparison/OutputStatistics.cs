@@ -3,7 +3,7 @@ using TrtTools.Tensors;
 namespace TrtTools.Comparison;
 
 /// <summary>Gathers the differences of one output over samples.</summary>
-internal sealed class OutputStatistics(string name, int topK, double relativeTolerance)
+internal sealed class OutputStatistics(string name, int topK, double relativeTolerance, double absoluteTolerance = 0, int? indexTolerance = null)
 {
     /// <summary>Errors kept for the medians; past it every second is dropped, then every fourth…</summary>
     private const int MaxKept = 1 << 22;
@@ -41,6 +41,20 @@ internal sealed class OutputStatistics(string name, int topK, double relativeTol
 
     public bool IsFloating { get; private set; }
 
+    /// <summary>Elements whose error is over both tolerances.</summary>
+    public long Exceeding { get; private set; }
+
+    /// <summary>Indices that stand too far from their place.</summary>
+    public long IndexErrors { get; private set; }
+
+    /// <summary>Error and reference's magnitude of elements; of very many, every second or fourth …</summary>
+    public IReadOnlyList<(float Error, float Magnitude)> Pairs => _pairs;
+
+    /// <summary>The first sample's errors, and their shape.</summary>
+    public double[] FirstErrors { get; private set; } = [];
+
+    public long[] FirstShape { get; private set; } = [];
+
     /// <summary>Another type or shape than the reference's; nothing else counts then.</summary>
     public string? Mismatch { get; private set; }
 
@@ -63,8 +77,15 @@ internal sealed class OutputStatistics(string name, int topK, double relativeTol
             Elements += engine.Strings.Length;
             return;
         }
+        if (indexTolerance is { } places) IndexErrors += TopIndices.Misplaced(engine, reference, places);
         IsFloating |= reference.Type.IsFloatingPoint();
         double[] a = engine.ToDouble(), r = reference.ToDouble();
+        if (Samples == 1)
+        {
+            FirstShape = engine.Shape.ToArray();
+            FirstErrors = new double[a.Length];
+            for (int i = 0; i < a.Length; i++) FirstErrors[i] = a[i].Equals(r[i]) ? 0 : Math.Abs(a[i] - r[i]);
+        }
         for (int i = 0; i < a.Length; i++) Add(a[i], r[i]);
         Elements += a.Length;
         if (engine.Rank > 0 && engine.Shape[^1] > 1) AddRows(a, r, checked((int)engine.Shape[^1]));
@@ -77,7 +98,11 @@ internal sealed class OutputStatistics(string name, int topK, double relativeTol
         if (a != r && !(double.IsNaN(a) && double.IsNaN(r))) Unequal++;
         if (!double.IsFinite(a) || !double.IsFinite(r))
         {
-            if (!a.Equals(r)) Misplaced++;
+            if (!a.Equals(r))
+            {
+                Misplaced++;
+                Exceeding++;
+            }
             return;
         }
         Finite++;
@@ -96,6 +121,7 @@ internal sealed class OutputStatistics(string name, int topK, double relativeTol
             _pairs.Add(((float)error, (float)magnitude));
             if (_pairs.Count == MaxKept) Thin();
         }
+        if (error > absoluteTolerance && error > relativeTolerance * magnitude) Exceeding++;
         Excess = Math.Max(Excess, error - relativeTolerance * magnitude);
     }
 
@@ -174,6 +200,11 @@ internal sealed class OutputStatistics(string name, int topK, double relativeTol
         int half = values.Length / 2;
         return values.Length % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
     }
+
+    public double[] AbsoluteErrors() => [.. _pairs.Select(p => (double)p.Error)];
+
+    /// <summary>The length of the difference, all samples taken as one vector.</summary>
+    public double L2 => Math.Sqrt(_sumSquare);
 
     public double Cosine => _sumReference == 0 && _sumEngine == 0 ? 1 : _sumReference == 0 || _sumEngine == 0 ? 0 : Math.Min(1, _sumProduct / Math.Sqrt(_sumReference * _sumEngine));
 
