@@ -28,13 +28,13 @@ internal static class Contractions
             .Of(ElementClass.Float).Shape(DeformConv).Costs(ConvFlops),
     ];
 
-    private static void Conv(InferenceContext context) => Convolve(context, context.ElementType(0), 0, 1);
+    internal static void Conv(InferenceContext context) => Convolve(context, context.ElementType(0), 0, 1);
 
     private static void ConvInteger(InferenceContext context) => Convolve(context, DataType.Int32, 0, 1);
 
     private static void QLinearConv(InferenceContext context) => Convolve(context, context.ElementType(7), 0, 3);
 
-    private static void Convolve(InferenceContext context, DataType type, int input, int weights)
+    internal static void Convolve(InferenceContext context, DataType type, int input, int weights)
     {
         SymbolicShape? x = context.Shape(input), w = context.Shape(weights), result = null;
         int? rank = x?.Rank ?? w?.Rank;
@@ -87,7 +87,7 @@ internal static class Contractions
 
     private static void DeformConv(InferenceContext context) => Conv(context);
 
-    private static void Gemm(InferenceContext context)
+    internal static void Gemm(InferenceContext context)
     {
         SymbolicShape? a = context.Shape(0), b = context.Shape(1);
         bool transA = context.View.Int("transA", 0) != 0, transB = context.View.Int("transB", 0) != 0;

@@ -41,6 +41,11 @@ internal abstract class InferenceContext
     /// <summary>Gives an output's elements, if its shape is static and of that many elements.</summary>
     public abstract void SetContent(int output, DimExpr?[]? elements);
 
+    /// <summary>The type that all elements of a sequence, or what an optional holds, has; null when nothing is known of it.</summary>
+    public abstract TensorType? Held(int input);
+
+    public abstract void SetHeld(int output, TensorType? type);
+
     /// <summary>Notes that the node can't run as the graph says; inference goes on.</summary>
     public abstract void Contradict(string message);
 

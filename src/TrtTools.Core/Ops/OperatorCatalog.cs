@@ -28,7 +28,7 @@ internal static class OperatorCatalog
             .. Pointwise.Operators, .. Reductions.Operators, .. Contractions.Operators, .. Windows.Operators, .. Movement.Operators,
             .. Indexing.Operators, .. Resampling.Operators, .. Selections.Operators, .. Recurrent.Operators, .. Fills.Operators,
             .. Randoms.Operators, .. Spectral.Operators, .. Normalization.Operators, .. QuantizationOperators.Operators, .. AttentionOperators.Operators,
-            .. ControlFlow.Operators, .. HostOnly.Operators, .. MachineLearning.Operators, .. RemovedOperators.Operators, .. Contrib.Operators,
+            .. ControlFlow.Operators, .. HostOnly.Operators, .. Sequences.Operators, .. ContribAttention.Operators, .. MachineLearning.Operators, .. RemovedOperators.Operators, .. Contrib.Operators,
         ];
         return all.ToFrozenDictionary(d => (d.Domain, d.OpType));
     }

@@ -61,7 +61,7 @@ internal readonly partial struct OperatorView(Node node, long opset, AttributeBi
     {
         if (Constant(input) is { } data)
         {
-            return data.ElementCount <= LargestShapeTensor && (data.Type.IsInteger() || data.Type == DataType.Bool) ? data.ToInt64() : null;
+            return data.ElementCount <= LargestShapeTensor && (data.Type.IsInteger() || data.Type == DataType.Bool) && !IsBeyondInt64(data) ? data.ToInt64() : null;
         }
         return Node.Input(input) is { } value && contents?.Invoke(value) is { } elements && elements.All(e => e is { IsConstant: true }) ? [.. elements.Select(e => e!.Value)] : null;
     }
@@ -71,10 +71,12 @@ internal readonly partial struct OperatorView(Node node, long opset, AttributeBi
     {
         if (Constant(input) is { } data)
         {
-            return data.ElementCount <= LargestShapeTensor && (data.Type.IsFloatingPoint() || data.Type.IsInteger() || data.Type == DataType.Bool) ? data.ToDouble() : null;
+            return data.ElementCount <= LargestShapeTensor && (data.Type.IsFloatingPoint() || data.Type.IsInteger() || data.Type == DataType.Bool) && !IsBeyondInt64(data) ? data.ToDouble() : null;
         }
         return Integers(input) is { } integers ? [.. integers.Select(i => (double)i)] : null;
     }
+
+    private static bool IsBeyondInt64(TensorData data) => data.Type == DataType.UInt64 && data.AsSpan<ulong>().ContainsAnyInRange((ulong)long.MaxValue + 1, ulong.MaxValue);
 
     /// <summary>The one number of a constant scalar or one-element input.</summary>
     public double? Number(int input) => Numbers(input) is [double number] ? number : null;

@@ -77,7 +77,7 @@ internal static class Windows
         context.View.Ints("kernel_shape") is { } kernel ? [.. kernel.Select(k => DimExpr.Constant(k))]
         : weights is { Rank: > 2 } ? [.. weights.Dimensions.Skip(2)] : null;
 
-    private static void Pool(InferenceContext context)
+    internal static void Pool(InferenceContext context)
     {
         SymbolicShape? result = null;
         if (context.Shape(0) is { Rank: > 2 } input && Kernel(context, null) is { } kernel)
@@ -89,7 +89,7 @@ internal static class Windows
         context.Set(1, DataType.Int64, result);
     }
 
-    private static void GlobalPool(InferenceContext context) => context.Set(0, context.ElementType(0), context.Shape(0) is { Rank: > 2 } input
+    internal static void GlobalPool(InferenceContext context) => context.Set(0, context.ElementType(0), context.Shape(0) is { Rank: > 2 } input
         ? new SymbolicShape([input.Dimensions[0], input.Dimensions[1], .. Enumerable.Repeat(DimExpr.One, input.Rank - 2)]) : null);
 
     private static void MaxUnpool(InferenceContext context)

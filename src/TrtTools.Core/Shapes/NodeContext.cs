@@ -38,6 +38,13 @@ internal sealed class NodeContext : InferenceContext
         if (elements is not null && Node.Output(output) is { } value) _walk.SetContent(value, elements);
     }
 
+    public override TensorType? Held(int input) => Node.Input(input) is { } value ? _walk.HeldBy(value) : null;
+
+    public override void SetHeld(int output, TensorType? type)
+    {
+        if (type is not null && Node.Output(output) is { } value) _walk.SetHeld(value, type);
+    }
+
     public override void Contradict(string message) => _walk.Say($"Node '{Node.DisplayName}' ({Node.OpType}): {message}");
 
     public override DimExpr RunTimeExtent(int output, int axis) => DimExpr.GeneratedSymbol($"{Node.Output(output)?.Name ?? Node.DisplayName}.{axis}");

@@ -17,6 +17,7 @@ internal sealed class ShapeWalk
     private readonly IReadOnlyDictionary<string, long[]>? _inputShapes;
     private readonly Dictionary<Value, TensorType> _types = [];
     private readonly Dictionary<Value, DimExpr?[]> _contents = [];
+    private readonly Dictionary<Value, TensorType> _held = [];
     private readonly Dictionary<Value, TensorType?> _bodyTypes = [];
     private readonly Dictionary<string, long> _symbols = new(StringComparer.Ordinal);
     private readonly Dictionary<string, KnownValue[]> _calls = new(StringComparer.Ordinal);
@@ -67,14 +68,14 @@ internal sealed class ShapeWalk
         {
             if (!dirty.Contains(node)) continue;
             if (--_visitsLeft < 0) break;
-            (TensorType? Type, DimExpr?[]? Content)[] before = [.. node.Outputs.Select(o => o is null ? default : (_types.GetValueOrDefault(o), _contents.GetValueOrDefault(o)))];
+            (TensorType? Type, DimExpr?[]? Content, TensorType? Held)[] before = [.. node.Outputs.Select(o => o is null ? default : (_types.GetValueOrDefault(o), _contents.GetValueOrDefault(o), _held.GetValueOrDefault(o)))];
             VisitNode(node, main);
             visited.Add(node);
             for (int i = 0; i < before.Length; i++)
             {
                 if (node.Outputs[i] is not { } output) continue;
                 Write(output, changed);
-                if (!Equals(before[i].Type, _types.GetValueOrDefault(output)) || !IsSame(before[i].Content, _contents.GetValueOrDefault(output))) MarkReaders(output, dirty, ancestor);
+                if (!Equals(before[i].Type, _types.GetValueOrDefault(output)) || !IsSame(before[i].Content, _contents.GetValueOrDefault(output)) || !Equals(before[i].Held, _held.GetValueOrDefault(output))) MarkReaders(output, dirty, ancestor);
             }
             foreach (Value value in node.Subgraphs.SelectMany(g => g.WithSubgraphs).SelectMany(g => g.Values)) Write(value, changed);
         }
@@ -146,6 +147,7 @@ internal sealed class ShapeWalk
             if (output is null) continue;
             _types.Remove(output);
             _contents.Remove(output);
+            _held.Remove(output);
         }
         NodeContext context = new(this, node, frame);
         if (_graph.FindFunction(node) is { } function)
@@ -305,6 +307,10 @@ internal sealed class ShapeWalk
         _contents[value] = content;
         return content;
     }
+
+    internal TensorType? HeldBy(Value value) => _held.GetValueOrDefault(value);
+
+    internal void SetHeld(Value value, TensorType type) => _held[value] = type;
 
     internal void SetType(Node node, Value value, TensorType inferred) => _types[value] = Merge(value, inferred, node) ?? inferred;
 

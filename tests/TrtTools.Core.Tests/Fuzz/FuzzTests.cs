@@ -19,7 +19,8 @@ using TrtTools.Tests.Passes;
 namespace TrtTools.Tests.Fuzz;
 
 /// <summary>Damaged files of every kind give a result or an error record: no other exception, no hang, no memory beyond 1 GB.
-/// TRTTOOLS_FUZZ says how many of each kind (20,000 models and 2,000 of each other kind when it is not set); TRTTOOLS_FUZZ_SEED takes one seed or a range of them.</summary>
+/// TRTTOOLS_FUZZ says how many of each kind (20,000 models and 2,000 of each other kind when it is not set); TRTTOOLS_FUZZ_SEED takes one seed or a range of them;
+/// TRTTOOLS_FUZZ_SAVE names a folder that gets the damaged models, of which the corpus is made.</summary>
 public sealed class FuzzTests(ITestOutputHelper output)
 {
     private const long MostAllocated = 1L << 30;
@@ -30,6 +31,7 @@ public sealed class FuzzTests(ITestOutputHelper output)
     {
         Mutator mutator = new(new Random(seed));
         byte[] bytes = Damaged(mutator, seed % 3 == 0 ? new RandomModel(seed % 1024).Next() : Model(seed % 512));
+        if (Environment.GetEnvironmentVariable("TRTTOOLS_FUZZ_SAVE") is { Length: > 0 } folder) File.WriteAllBytes(Path.Combine(folder, $"{seed}.onnx"), bytes);
         // Every eighth is evaluated too, in a process of its own.
         return () => UseModel(bytes, folds: seed % 8 == 0);
     });

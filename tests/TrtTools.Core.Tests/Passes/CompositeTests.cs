@@ -75,6 +75,15 @@ public sealed class CompositeTests
     }
 
     [Fact]
+    public void Products_of_different_bodies_are_not_parallel()
+    {
+        OnnxGraph before = TestGraphs.Parse("c: Bool[], x: Float32[1,2,3] -> a, y { q = Float32[3,3] random(1); k = Float32[3,3] random(2); a = MatMul(x, q); y = If(c){then_branch=() -> t { t = MatMul(x, k) }, else_branch=() -> e { e = Neg(x) }} }");
+        OnnxGraph fused = Fuse(before);
+        Assert.Empty(fused.Functions);
+        Rewriting.AssertSameResults(before, fused);
+    }
+
+    [Fact]
     public void Products_that_feed_each_other_are_not_parallel()
     {
         OnnxGraph before = TestGraphs.Parse("x: Float32[1,2,3] -> a, b { q = Float32[3,3] random(1); k = Float32[3,3] random(2); a = MatMul(x, q); b = MatMul(a, k) }");

@@ -10,7 +10,8 @@ internal static class ParallelMatcher
     public static void Find(string pattern, FusionScope scope)
     {
         // A product alone is a group of one here.
-        foreach (IGrouping<Value, FusionGroup> siblings in Candidates(scope).GroupBy(c => c.Input, c => c.Group).Where(g => g.Skip(1).Any()).ToList())
+        // A body's products and those of a body in it are not side by side.
+        foreach (IGrouping<(Value, Graph), FusionGroup> siblings in Candidates(scope).GroupBy(c => (c.Input, c.Group.Nodes[0].Graph), c => c.Group).Where(g => g.Skip(1).Any()).ToList())
         {
             foreach (IGrouping<string, FusionGroup> alike in siblings.GroupBy(g => g.FunctionName, StringComparer.Ordinal).ToList())
             {

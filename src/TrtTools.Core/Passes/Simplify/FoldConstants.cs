@@ -119,8 +119,16 @@ internal sealed class FoldConstants : GraphPass
             if (!Captures.Of(below).All(v => IsKnown(v, foldable))) return false;
         }
         // The declared size tells most of what would bloat before it is computed.
-        return !node.Outputs.All(o => o is null || (Types.StaticShapeOf(o) is { } shape && IsBloated(node, Types.TypeOf(o).ByteCount(TensorData.CountElements(shape)))))
+        return !node.Outputs.All(o => o is null || (Types.StaticShapeOf(o) is { } shape && IsBloated(node, SizeOf(Types.TypeOf(o), shape))))
             || node.Outputs.Any(o => o is not null && o.UseList.Count > 0 && !o.IsGraphOutput && o.UseList.All(u => CanShrink(u.Node)));
+    }
+
+    /// <summary>Bytes of a tensor; the largest number where no number is large enough.</summary>
+    private static long SizeOf(DataType type, long[] shape)
+    {
+        Int128 bits = type.BitSize();
+        foreach (long extent in shape) bits = extent == 0 ? 0 : Int128.Min(bits * Math.Max(0, extent), long.MaxValue);
+        return (long)(bits / 8);
     }
 
     /// <summary>Operators whose result is often far smaller than what they read, so that a large value on the way is no harm.</summary>
