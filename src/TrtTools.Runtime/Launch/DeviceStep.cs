@@ -18,6 +18,19 @@ internal sealed class DeviceStep(DeviceProgram program, bool profile) : IHostSte
 
     public IHostRun Bind(IReadOnlyDictionary<string, TensorData> inputs)
     {
+        try
+        {
+            return BindOnce(inputs);
+        }
+        catch (TrtToolsException e) when (e.Code == ErrorCode.OutOfDeviceMemory && ReleaseIdle())
+        {
+            // Contexts that only waited for the next run gave theirs back.
+            return BindOnce(inputs);
+        }
+    }
+
+    private IHostRun BindOnce(IReadOnlyDictionary<string, TensorData> inputs)
+    {
         DeviceContext context = Rent();
         try
         {
@@ -40,16 +53,26 @@ internal sealed class DeviceStep(DeviceProgram program, bool profile) : IHostSte
 
     public void Dispose()
     {
-        List<DeviceContext> idle;
         lock (_gate)
         {
             if (_disposed) return;
             _disposed = true;
+        }
+        ReleaseIdle();
+        program.Leave();
+    }
+
+    /// <summary>False where no context was idle.</summary>
+    private bool ReleaseIdle()
+    {
+        DeviceContext[] idle;
+        lock (_gate)
+        {
             idle = [.. _idle];
             _idle.Clear();
         }
         foreach (DeviceContext context in idle) context.Dispose();
-        program.Leave();
+        return idle.Length > 0;
     }
 
     private DeviceContext Rent()

@@ -167,6 +167,21 @@ public sealed class DeviceEngineTests
     }
 
     [Fact]
+    public void Contexts_that_wait_give_their_memory_to_a_run_that_needs_it()
+    {
+        NullDevice device = Device(limit: 200_000);
+        using Engine engine = TestKernels.Chain().Engine(device);
+        IReadOnlyDictionary<string, TensorData> Data(int n) => Inputs(n).ToDictionary(p => p.Key, p => p.Value.Content);
+        using (IHostRun a = engine.Bind(Data(1000), default), b = engine.Bind(Data(1000), default))
+        {
+            a.Execute(default);
+            b.Execute(default);
+        }
+        // Two contexts of some 64,000 bytes each are idle; this run needs 160,000.
+        Check(engine, Inputs(2400));
+    }
+
+    [Fact]
     public void Memory_of_the_caller_is_used_and_a_steady_state_allocates_nothing()
     {
         NullDevice device = Device();
