@@ -2,46 +2,70 @@ using TrtTools.Tensors;
 
 namespace TrtTools.Lowering;
 
-/// <summary>Gives products and convolutions operands in the type and layout that they compute in, where what they would read is a model's input or keeps another type.</summary>
-internal static class OperandConversion
+/// <summary>Gives products, convolutions and attention operands in the type and layout that they compute in, where what they would read is a model's input or output or keeps another type.</summary>
+internal sealed class OperandConversion(OperationGraph graph, TypeChoice types, HashSet<Storage> channelsLast)
 {
-    public static void Run(OperationGraph graph, TypeChoice types, HashSet<Storage> channelsLast)
+    private readonly Dictionary<(Storage, DataType), LoweredValue> _copies = [];
+    private readonly Dictionary<(Storage, DataType), LoweredValue> _clones = [];
+
+    public void Run()
     {
-        Dictionary<(Storage, DataType), LoweredValue> made = [];
         foreach (Operation operation in graph.Operations.ToList())
         {
-            if (operation.Facts is not (ConvolutionFacts or MatMulFacts)) continue;
-            foreach (Storage operand in NestFacts.FactOperands(operation.Facts).Distinct().ToList())
+            if (operation.Facts is not (ConvolutionFacts or MatMulFacts or AttentionFacts)) continue;
+            DataType wanted = types.Of(operation);
+            foreach (Storage operand in OperandsOf(operation).Distinct().ToList())
             {
                 if (operand.Kind == StorageKind.Weight || operand.Type != DataType.Float32) continue;
-                DataType wanted = types.Of(operation);
-                Storage source = SourceOf(graph, operand);
-                if (source.Kind == StorageKind.Weight) continue;
+                Storage source = SourceOf(operand);
+                if (source.Kind == StorageKind.Weight || operation.Nests.Any(n => ReferenceEquals(n.Target.Storage, source))) continue;
                 bool isOtherLayout = source.Kind == StorageKind.Input && channelsLast.Contains(operand) && operation.Kind == RegionKind.Convolution;
                 if (types.Of(graph, source) == wanted && !isOtherLayout) continue;
-                if (!made.TryGetValue((operand, wanted), out LoweredValue? converted))
-                {
-                    LoweredValue value = graph.ValueOf(operand);
-                    converted = graph.Scope.Scratch($"{value.Name}.{wanted}", DataType.Float32, value.Shape);
-                    Operation cast = new() { Kind = RegionKind.Map, Operators = ["Cast"], Nests = [NodeLowering.Map(converted, index => Ex.Load(value, index))], Precision = wanted };
-                    types.Fix(converted.Storage, wanted);
-                    if (channelsLast.Contains(operand)) channelsLast.Add(converted.Storage);
-                    graph.InsertBefore(cast, operation);
-                    made.Add((operand, wanted), converted);
-                }
-                Redirect(graph, operation, operand, converted);
+                Redirect(operation, operand, Converted(operand, wanted, operation));
             }
         }
     }
 
+    private static IEnumerable<Storage> OperandsOf(Operation operation) => operation.Facts is not AttentionFacts facts ? NestFacts.FactOperands(operation.Facts)
+        : new[] { facts.Query.Storage, facts.Key.Storage, facts.Value.Storage }.Concat(Ex.Loads(operation.Nests[0].Body).Concat(Ex.Loads(operation.Nests[^1].Body)).Select(l => l.Source.Storage));
+
+    /// <summary>The operation that makes a value a view of another; null when it is no view.</summary>
+    private Operation? ViewMaker(Storage storage) =>
+        graph.DefinitionOf(storage) is { Result: LoadExpr } definition && graph.WritersOf(storage)[0] is { } writer && (NestFacts.IsAffineMove(definition) || writer.KeepsOrder) ? writer : null;
+
     /// <summary>What a view looks at.</summary>
-    private static Storage SourceOf(OperationGraph graph, Storage storage)
+    private Storage SourceOf(Storage storage)
     {
-        while (graph.DefinitionOf(storage) is { Result: LoadExpr load } definition && (NestFacts.IsAffineMove(definition) || graph.WritersOf(storage)[0].KeepsOrder)) storage = load.Source.Storage;
+        while (ViewMaker(storage) is { } maker) storage = ((LoadExpr)maker.Nests[0].Result).Source.Storage;
         return storage;
     }
 
-    private static void Redirect(OperationGraph graph, Operation operation, Storage from, LoweredValue to)
+    /// <summary>The same view of a converted copy of what it looks at.</summary>
+    private LoweredValue Converted(Storage operand, DataType wanted, Operation before)
+    {
+        if (ViewMaker(operand) is not { } maker) return Copy(operand, wanted, before);
+        if (_clones.TryGetValue((operand, wanted), out LoweredValue? known)) return known;
+        LoadExpr load = (LoadExpr)maker.Nests[0].Result;
+        LoweredValue source = Converted(load.Source.Storage, wanted, before), own = graph.ValueOf(operand), clone = graph.Scope.Scratch(own.Name, own.Type, own.Shape);
+        types.Fix(clone.Storage, wanted);
+        if (channelsLast.Contains(operand)) channelsLast.Add(clone.Storage);
+        LoopNest nest = maker.Nests[0] with { Target = clone.View, Result = new LoadExpr(source.View, load.Index) };
+        graph.InsertBefore(new Operation { Kind = RegionKind.Map, Operators = [.. maker.Operators], Nests = [nest], KeepsOrder = maker.KeepsOrder }, before);
+        return _clones[(operand, wanted)] = clone;
+    }
+
+    private LoweredValue Copy(Storage source, DataType wanted, Operation before)
+    {
+        if (_copies.TryGetValue((source, wanted), out LoweredValue? known)) return known;
+        LoweredValue value = graph.ValueOf(source), copy = graph.Scope.Scratch($"{value.Name}.{wanted}", DataType.Float32, value.Shape);
+        types.Fix(copy.Storage, wanted);
+        types.Copies.Add(copy.Storage);
+        if (value.Rank == 4 && channelsLast.Contains(source)) channelsLast.Add(copy.Storage);
+        graph.InsertBefore(new Operation { Kind = RegionKind.Map, Operators = ["Cast"], Nests = [NodeLowering.Map(copy, index => Ex.Load(value, index))], Precision = wanted }, before);
+        return _copies[(source, wanted)] = copy;
+    }
+
+    private void Redirect(Operation operation, Storage from, LoweredValue to)
     {
         TensorView Map(TensorView view) => ReferenceEquals(view.Storage, from) ? to.View : view;
         graph.Change(operation, () =>
@@ -57,6 +81,7 @@ internal static class OperandConversion
             {
                 ConvolutionFacts f => f with { Input = Map(f.Input), Weight = Map(f.Weight) },
                 MatMulFacts f => f with { A = Map(f.A), B = Map(f.B) },
+                AttentionFacts f => f with { Query = Map(f.Query), Key = Map(f.Key), Value = Map(f.Value) },
                 _ => operation.Facts,
             };
         });

@@ -28,7 +28,7 @@ internal sealed class StorageAssignment
 
     private void Run()
     {
-        OperandConversion.Run(_graph, _types, _channelsLast);
+        new OperandConversion(_graph, _types, _channelsLast).Run();
         foreach (Operation operation in _graph.Operations) FindAlias(operation);
         foreach (Operation operation in _graph.Operations)
         {
@@ -44,11 +44,14 @@ internal sealed class StorageAssignment
     {
         if (!operation.IsMap() || operation.Nests[0] is not { Result: LoadExpr load } copy) return;
         if (!load.Index.Zip(copy.Space).All(p => p.First is AxisExpr axis && axis.Axis == p.Second) || load.Index.Count != copy.Space.Count) return;
+        // All of it: the rest of a larger value would stand on its neighbours.
+        if (!copy.Space.Zip(load.Source.Shape).All(p => p.First.Extent.Equals(p.Second))) return;
         Storage source = load.Source.Storage, target = copy.Target.Storage;
         bool keepsOrder = false;
-        // Through reshapes to what is written.
-        while (_graph.WritersOf(source) is [{ KeepsOrder: true } reshape] && reshape.Nests[0] is { Result: LoadExpr inner, Place: null } && copy.Place is null && inner.Source.Storage.Kind == StorageKind.Scratch)
+        // Through reshapes to what is written. Into a part of something only such that every part of it has that shape too: axes that were merged.
+        while (_graph.WritersOf(source) is [{ KeepsOrder: true } reshape] && reshape.Nests[0] is { Result: LoadExpr inner, Place: null } && inner.Source.Storage.Kind == StorageKind.Scratch)
         {
+            if (copy.Place is not null && !MergesAxes(inner.Source.Shape, load.Source.Shape)) return;
             (source, keepsOrder) = (inner.Source.Storage, true);
         }
         if (source.Kind != StorageKind.Scratch || _aliases.ContainsKey(source) || _graph.WritersOf(source).Any(w => w.IsHost) || !copy.Place.IsAffineIn(copy.Space)) return;
@@ -60,6 +63,9 @@ internal sealed class StorageAssignment
         _aliases.Add(source, (copy, keepsOrder));
         _gone.Add(operation);
     }
+
+    private static bool MergesAxes(IReadOnlyList<DimExpr> from, IReadOnlyList<DimExpr> to) =>
+        ReshapeGroups.Of(from, to).All(g => Enumerable.Range(g.To.Start.Value, g.To.End.Value - g.To.Start.Value).Count(d => to[d] is not { IsConstant: true, Value: 1 }) <= 1);
 
     private bool IsLast(Storage target) => target.Kind == StorageKind.Scratch && _channelsLast.Contains(target);
 
@@ -91,15 +97,15 @@ internal sealed class StorageAssignment
     {
         if (!_aliases.TryGetValue(value.Storage, out (LoopNest Copy, bool KeepsOrder) alias)) return null;
         TensorView target = ViewOf(alias.Copy.Target.Storage);
-        if (alias.KeepsOrder) return Views.Reshape(target, value.Shape) ?? throw new InvalidOperationException($"{value} does not fit into {target}.");
         TensorView part = alias.Copy.Place is null ? target : Views.Compose(target, alias.Copy.Space, alias.Copy.Place)!;
-        return part with { Shape = value.Shape };
+        return !alias.KeepsOrder ? part with { Shape = value.Shape } : Views.Reshape(part, value.Shape) ?? throw new InvalidOperationException($"{value} does not fit into {part}.");
     }
 
     private TensorView? AsView(LoweredValue value)
     {
         if (_graph.WritersOf(value.Storage) is not [{ } writer] || !writer.IsMap() || writer.Nests[0] is not { Place: null, Result: LoadExpr load } nest) return null;
         bool isAffine = NestFacts.IsAffineMove(nest);
+        if (_types.Copies.Contains(value.Storage)) return null;
         if (!isAffine && !writer.KeepsOrder) return null;
         TensorView source = ViewOf(load.Source.Storage);
         TensorView? view = isAffine ? Views.Compose(source, nest.Space, load.Index) : Views.Reshape(source, value.Shape);

@@ -11,7 +11,10 @@ internal static class GraphPreparation
         OnnxGraph copy = FunctionExpansion.Expand(graph, all: true);
         OverridableInputs.Drop(copy, report);
         GraphOptimizer.OptimizeInPlace(copy, PassList.All(), report, stop);
+        UnflattenProducts.Run(copy);
+        JoinedSplits.Run(copy);
         CompositeRecognition.Run(copy);
+        SinkScales.Run(copy);
         SiblingProducts.Run(copy);
         return copy;
     }
