@@ -77,6 +77,9 @@ public sealed class Engine : IDisposable
     /// <summary>The steps as the device runs them, with their times where they were measured.</summary>
     public IReadOnlyList<EngineLayer> Layers => _layers ??= EngineLayers.From(this);
 
+    /// <summary>What it takes of the device's memory, for each profile's largest shapes; empty for a CPU engine, and where shapes are open.</summary>
+    public IReadOnlyList<EngineMemory> DeviceMemory => EngineMemory.Of(this);
+
     /// <summary>A context runs the engine; several may run at once.</summary>
     public ExecutionContext CreateContext()
     {

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using TrtTools.Cuda;
 using TrtTools.Engines;
 using TrtTools.Engines.Proto;
@@ -15,7 +14,7 @@ internal readonly record struct DeviceTimes(double HostToDevice, double Compute,
 /// then <see cref="Upload"/>, <see cref="Execute"/> and, where the host wants results, <see cref="Download"/>.
 /// In steady state (shapes and addresses as before, no host steps) Upload and Execute allocate nothing, neither on the host nor on the device.
 /// </summary>
-internal sealed class DeviceContext : IDisposable
+internal sealed partial class DeviceContext : IDisposable
 {
     /// <summary>Shape signatures whose prepared launches are kept, for each epoch.</summary>
     private const int MaxShapes = 8;
@@ -83,7 +82,7 @@ internal sealed class DeviceContext : IDisposable
     public void BindOutput(int index, ulong address, long byteCount) => _outputs[index].Bind(address, byteCount, []);
 
     /// <summary>An output's shape in the run that was executed last.</summary>
-    public long[] OutputShape(int index) => _hostValues[_outputs[index].Buffer] is { } value ? value.Shape.ToArray() : LastPlan.ShapeOf(_outputs[index].Buffer);
+    public long[] OutputShape(int index) => _hostValues[_outputs[index].Buffer] is { } value ? value.Shape.ToArray() : LastPlan.Layout.ShapeOf(_outputs[index].Buffer);
 
     public ulong OutputAddress(int index) => _addresses[_outputs[index].Buffer];
 
@@ -133,7 +132,7 @@ internal sealed class DeviceContext : IDisposable
         foreach (BindingSlot output in _outputs)
         {
             // What a host step gave goes to memory of the caller that no launch writes to.
-            if (!output.OnDevice && output.BoundAddress != 0 && _hostValues[output.Buffer] is { } value) _transfer.ToDevice(output.Buffer, value, output.BoundAddress, LastPlan.ByteCountOf(output.Buffer));
+            if (!output.OnDevice && output.BoundAddress != 0 && _hostValues[output.Buffer] is { } value) _transfer.ToDevice(output.Buffer, value, output.BoundAddress, LastPlan.Layout.ByteCountOf(output.Buffer));
         }
         if (replayed) GraphRuns++;
         _proven = true;
@@ -149,7 +148,7 @@ internal sealed class DeviceContext : IDisposable
         {
             output.Host = _hostValues[output.Buffer];
             if (output.Host is not null) continue;
-            _transfer.QueueToHost(output, _addresses[output.Buffer], LastPlan.DenseBytes(output.Buffer, LastPlan.ShapeOf(output.Buffer)));
+            _transfer.QueueToHost(output, _addresses[output.Buffer], LastPlan.Layout.DenseBytes(output.Buffer, LastPlan.Layout.ShapeOf(output.Buffer)));
         }
         if (IsTimed) _stream.Record(_marks[3]);
         Synchronize();
@@ -157,7 +156,7 @@ internal sealed class DeviceContext : IDisposable
         for (int i = 0; i < results.Length; i++)
         {
             BindingSlot output = _outputs[i];
-            results[i] = output.Host ?? _transfer.Take(output, (DataType)_program.BufferAt(output.Buffer).DataType, LastPlan.ShapeOf(output.Buffer));
+            results[i] = output.Host ?? _transfer.Take(output, (DataType)_program.BufferAt(output.Buffer).DataType, LastPlan.Layout.ShapeOf(output.Buffer));
         }
         return results;
     }
@@ -176,60 +175,6 @@ internal sealed class DeviceContext : IDisposable
         catch (TrtToolsException e)
         {
             throw new TrtToolsException(e.Code, $"The engine '{_program.Name}'", $"one of its launches failed ({e.Message.TrimEnd('.')})", "", "", e);
-        }
-    }
-
-    /// <summary>One run with a mark after each launch and nothing overlapping: milliseconds by launch, in order. Inputs are uploaded.</summary>
-    public IReadOnlyList<(Engines.Proto.Launch? Launch, PlanStep Step, double Milliseconds)> Profile(CancellationToken stop)
-    {
-        _program.Device.MakeCurrent();
-        List<(Engines.Proto.Launch?, PlanStep, double)> times = [];
-        List<IDeviceEvent> events = [];
-        List<Engines.Proto.Launch> launches = [];
-        int epoch = 0;
-        try
-        {
-            foreach (PlanStep step in _program.Tables.Steps)
-            {
-                stop.ThrowIfCancellationRequested();
-                if (step.Host is not null)
-                {
-                    Synchronize();
-                    long start = Stopwatch.GetTimestamp();
-                    RunHostStep(step, stop);
-                    Synchronize();
-                    times.Add((null, step, Stopwatch.GetElapsedTime(start).TotalMilliseconds));
-                    epoch = step.EpochAfter;
-                    continue;
-                }
-                ShapePlan plan = _current[epoch]!;
-                plan.Patch(_bound[epoch]!.Addresses);
-                IDeviceEvent? before = NextEvent();
-                foreach (PreparedLaunch launch in plan.LaunchesOf(step))
-                {
-                    Enqueue(launch);
-                    launches.Add(launch.Source);
-                    NextEvent();
-                }
-                Synchronize();
-                for (int i = 0; i < launches.Count; i++) times.Add((launches[i], step, events[i + 1].MillisecondsSince(events[i])));
-                foreach (IDeviceEvent mark in events) mark.Dispose();
-                events.Clear();
-                launches.Clear();
-            }
-            return times;
-        }
-        finally
-        {
-            foreach (IDeviceEvent mark in events) mark.Dispose();
-        }
-
-        IDeviceEvent NextEvent()
-        {
-            IDeviceEvent mark = _program.Device.CreateEvent();
-            events.Add(mark);
-            _stream.Record(mark);
-            return mark;
         }
     }
 
@@ -301,55 +246,6 @@ internal sealed class DeviceContext : IDisposable
         }
     }
 
-    private void RunHostStep(PlanStep step, CancellationToken stop)
-    {
-        HostStep host = step.Host!;
-        ShapePlan plan = _current[step.Epoch]!;
-        Dictionary<string, TensorData> inputs = new(StringComparer.Ordinal);
-        for (int i = 0; i < host.Inputs.Count; i++) inputs[host.Inputs[i]] = HostValue((int)host.InputBuffers[i], host.InputShapes.Count > 0 ? plan.Evaluate(host.InputShapes[i].Extents) : null, plan);
-        using (IHostRun run = _program.HostStepOf(step).Bind(inputs, stop))
-        {
-            run.Execute(stop);
-            IReadOnlyList<TensorData> results = run.CopyResults();
-            if (results.Count != host.OutputBuffers.Count) throw new TrtToolsException(ErrorCode.EngineCorrupt, $"The engine '{_program.Name}'", $"a host step gave {results.Count} values", $"{host.OutputBuffers.Count}", "Build the engine again");
-            for (int i = 0; i < host.OutputBuffers.Count; i++) _hostValues[host.OutputBuffers[i]] = results[i];
-        }
-        if (step.EpochAfter != step.Epoch)
-        {
-            BindSymbols(step.EpochAfter);
-            Activate(step.EpochAfter);
-        }
-        plan = _current[step.EpochAfter]!;
-        foreach (uint b in host.OutputBuffers)
-        {
-            TensorData value = _hostValues[b]!;
-            Buffer buffer = _program.BufferAt((int)b);
-            if ((DataType)buffer.DataType != value.Type || !plan.HasShape((int)b, value.Shape))
-            {
-                throw new TrtToolsException(ErrorCode.ShapeMismatch, $"The engine '{_program.Name}'", $"'{buffer.Name}' came out as {value}", $"{(DataType)buffer.DataType}[{string.Join(',', plan.ShapeOf((int)b))}]", "Report it with the model");
-            }
-            if (_program.Tables.Buffers[b].OnDevice) _transfer.ToDevice((int)b, value, _addresses[b], plan.ByteCountOf((int)b));
-        }
-    }
-
-    /// <param name="shape">As the step sees the value; null: as the buffer says.</param>
-    private TensorData HostValue(int b, long[]? shape, ShapePlan plan)
-    {
-        if (_hostValues[b] is { } known)
-        {
-            if (shape is null || known.Shape.SequenceEqual(shape)) return known;
-            if (known.Type != DataType.String && known.ByteCount == plan.DenseBytes(b, shape)) return known.Reshape(shape);
-        }
-        Buffer buffer = _program.BufferAt(b);
-        DataType type = (DataType)buffer.DataType;
-        shape ??= plan.ShapeOf(b);
-        long bytes = plan.DenseBytes(b, shape);
-        if (bytes > 0 && buffer.Kind != BufferKind.Weight && _addresses[b] == 0) throw new TrtToolsException(ErrorCode.EngineCorrupt, $"The engine '{_program.Name}'", $"a host step reads '{buffer.Name}', which lies nowhere", "", "Build the engine again");
-        if (buffer.Kind == BufferKind.Weight) return TensorData.FromBytes(type, shape, _program.Blobs[(int)buffer.Index].Slice(0, checked((int)bytes)).ToArray());
-        // Not remembered: a later launch may write to the buffer again.
-        return _transfer.ToHost(b, type, shape, bytes, _addresses[b]);
-    }
-
     private void BindSymbols(int epoch)
     {
         foreach (Symbol symbol in _program.Tables.SymbolsOfEpoch[epoch])
@@ -372,11 +268,11 @@ internal sealed class DeviceContext : IDisposable
         ShapePlan plan = FindPlan(epoch);
         _current[epoch] = plan;
         PlanTables tables = _program.Tables;
-        if (_arenas[epoch] is null || _arenas[epoch]!.ByteCount < plan.ArenaBytes) GrowArena(epoch, plan.ArenaBytes);
+        if (_arenas[epoch] is null || _arenas[epoch]!.ByteCount < plan.Layout.ArenaBytes) GrowArena(epoch, plan.Layout.ArenaBytes);
         ulong arena = _arenas[epoch]?.Address ?? 0;
         for (int b = 0; b < _addresses.Length; b++)
         {
-            if (plan.Offsets[b] >= 0) _addresses[b] = arena + (ulong)plan.Offsets[b];
+            if (plan.Layout.Offsets[b] >= 0) _addresses[b] = arena + (ulong)plan.Layout.Offsets[b];
         }
         if (epoch == 0) foreach (BindingSlot input in _inputs) PlaceBinding(input, plan, isInput: true);
         foreach (BindingSlot output in _outputs)
@@ -390,9 +286,9 @@ internal sealed class DeviceContext : IDisposable
     {
         if (slot.Buffer < 0) return;
         Buffer buffer = _program.BufferAt(slot.Buffer);
-        if (isInput && !plan.HasShape(slot.Buffer, slot.Shape)) throw Mismatch(slot.Name, slot.Shape, $"[{string.Join(',', plan.ShapeOf(slot.Buffer))}]");
+        if (isInput && !plan.Layout.HasShape(slot.Buffer, slot.Shape)) throw Mismatch(slot.Name, slot.Shape, $"[{string.Join(',', plan.Layout.ShapeOf(slot.Buffer))}]");
         if (!slot.OnDevice && slot.BoundAddress == 0) return;
-        _addresses[slot.Buffer] = slot.Place(_program, _stream, plan.ByteCountOf(slot.Buffer));
+        _addresses[slot.Buffer] = slot.Place(_program, _stream, plan.Layout.ByteCountOf(slot.Buffer));
     }
 
     private ShapePlan FindPlan(int epoch)

@@ -151,16 +151,8 @@ internal sealed class DeviceProgram
     {
         foreach (Profile profile in Plan.Profiles)
         {
-            Dictionary<string, long> symbols = new(StringComparer.Ordinal);
-            foreach (Symbol symbol in Tables.SymbolsOfEpoch[0])
-            {
-                TensorInfo input = Plan.Inputs[(int)BufferAt((int)symbol.Buffer).Index];
-                ProfileInput? range = profile.Inputs.FirstOrDefault(p => string.Equals(p.Name, input.Name, StringComparison.Ordinal));
-                long extent = range is not null && symbol.Axis < range.Max.Count ? range.Max[(int)symbol.Axis] : symbol.Axis < input.Shape.Count ? input.Shape[(int)symbol.Axis] : -1;
-                if (extent >= 0) symbols[symbol.Name] = extent;
-            }
-            if (SymbolNames[0].Any(n => !symbols.ContainsKey(n))) continue;
-            using ShapePlan largest = new(this, 0, symbols, [], null);
+            if (ProfileSymbols.Largest(Plan, Tables, profile) is not { } symbols) continue;
+            ShapeLayout largest = new(Plan, Tables, Blobs, Name, 0, symbols);
             ReservedArenaBytes = Math.Max(ReservedArenaBytes, largest.ArenaBytes);
             foreach (int b in Tables.Inputs.Concat(Tables.Outputs))
             {

@@ -6,7 +6,7 @@ using PlanLaunch = TrtTools.Engines.Proto.Launch;
 
 namespace TrtTools.Launch;
 
-/// <summary>One epoch of a program for one set of symbol values: extents evaluated, buffers placed, launches prepared, graphs captured.</summary>
+/// <summary>One epoch of a program for one set of symbol values, ready to run: launches prepared, graphs captured.</summary>
 internal sealed class ShapePlan : IDisposable
 {
     /// <summary>Sets of addresses whose graphs are kept.</summary>
@@ -15,40 +15,17 @@ internal sealed class ShapePlan : IDisposable
     private const long MaxGrid = int.MaxValue, MaxGridYZ = 65_535;
 
     private readonly DeviceProgram _program;
-    private readonly int _epoch;
-    private readonly long[] _extents;
-    private readonly long[] _byteCounts;
     private readonly Dictionary<PlanStep, PreparedLaunch[]> _launches = [];
     private readonly List<AddressBinding> _bindings = [];
     private readonly ulong[] _patchedFor;
 
-    public ShapePlan(DeviceProgram program, int epoch, IReadOnlyDictionary<string, long> symbols, long[] key, Func<string, ILibraryAdapter>? libraries)
+    public ShapePlan(DeviceProgram program, int epoch, IReadOnlyDictionary<string, long> symbols, long[] key, Func<string, ILibraryAdapter> libraries)
     {
         _program = program;
-        _epoch = epoch;
         Key = key;
         PlanTables tables = program.Tables;
-        _extents = new long[tables.Extents.Length];
-        for (int i = 0; i < _extents.Length; i++)
-        {
-            if (tables.ExtentEpochs[i] > epoch) continue;
-            _extents[i] = tables.Extents[i].Evaluate(symbols) ?? throw NoValue(tables.Extents[i].ToString(), symbols);
-        }
-        _byteCounts = new long[tables.Buffers.Length];
-        for (int b = 0; b < _byteCounts.Length; b++)
-        {
-            if (tables.Buffers[b].Epoch > epoch) continue;
-            _byteCounts[b] = _extents[program.BufferAt(b).Bytes];
-            if (program.BufferAt(b).Kind == BufferKind.Weight && _byteCounts[b] > program.Blobs[(int)program.BufferAt(b).Index].ByteCount)
-            {
-                throw new TrtToolsException(ErrorCode.EngineCorrupt, Subject, $"the weight '{program.BufferAt(b).Name}' has fewer than {_byteCounts[b]:N0} bytes", "", "Build the engine again");
-            }
-            if (_byteCounts[b] < 0) throw new TrtToolsException(ErrorCode.ShapeMismatch, Subject, $"'{program.BufferAt(b).Name}' would take {_byteCounts[b]:N0} bytes for {Text(symbols)}", "", "Check the inputs' shapes");
-        }
-        Offsets = new long[_byteCounts.Length];
-        PlaceBuffers();
-        _patchedFor = new ulong[_byteCounts.Length];
-        if (libraries is null) return;
+        Layout = new ShapeLayout(program.Plan, tables, program.Blobs, program.Name, epoch, symbols);
+        _patchedFor = new ulong[tables.Buffers.Length];
         try
         {
             foreach (PlanStep step in tables.Steps)
@@ -66,45 +43,7 @@ internal sealed class ShapePlan : IDisposable
     /// <summary>Values of the symbols, in the program's order.</summary>
     public long[] Key { get; }
 
-    /// <summary>Where the epoch's scratch buffers lie in its arena; -1 for buffers elsewhere.</summary>
-    public long[] Offsets { get; }
-
-    public long ArenaBytes { get; private set; }
-
-    public long ByteCountOf(int buffer) => _byteCounts[buffer];
-
-    public long[] ShapeOf(int buffer) => Evaluate(_program.BufferAt(buffer).Shape);
-
-    /// <summary>Values of extents, by their numbers.</summary>
-    public long[] Evaluate(IReadOnlyList<uint> extents)
-    {
-        long[] values = new long[extents.Count];
-        for (int i = 0; i < values.Length; i++) values[i] = _extents[extents[i]];
-        return values;
-    }
-
-    /// <summary>Bytes that a buffer's elements take when they lie densely, as a host sees them; no more than it has room for.</summary>
-    public long DenseBytes(int buffer, long[] shape)
-    {
-        Buffer source = _program.BufferAt(buffer);
-        try
-        {
-            long bytes = Tensors.DataTypes.ByteCount((Tensors.DataType)source.DataType, Tensors.TensorData.CountElements(shape));
-            if (bytes >= 0 && bytes <= _byteCounts[buffer] && shape.All(d => d >= 0)) return bytes;
-        }
-        catch (OverflowException)
-        {
-        }
-        throw new TrtToolsException(ErrorCode.EngineCorrupt, Subject, $"'{source.Name}' [{string.Join(',', shape)}] does not fit its {_byteCounts[buffer]:N0} bytes", "", "Build the engine again");
-    }
-
-    public bool HasShape(int buffer, ReadOnlySpan<long> shape)
-    {
-        Buffer source = _program.BufferAt(buffer);
-        if (source.Shape.Count != shape.Length) return false;
-        for (int i = 0; i < shape.Length; i++) if (_extents[source.Shape[i]] != shape[i]) return false;
-        return true;
-    }
+    public ShapeLayout Layout { get; }
 
     public IReadOnlyList<PreparedLaunch> LaunchesOf(PlanStep step) => _launches[step];
 
@@ -174,32 +113,6 @@ internal sealed class ShapePlan : IDisposable
         _launches.Clear();
     }
 
-    private string Subject => $"The engine '{_program.Name}'";
-
-    private void PlaceBuffers()
-    {
-        List<int> buffers = [];
-        List<BufferLife> lives = [];
-        for (int b = 0; b < Offsets.Length; b++)
-        {
-            Offsets[b] = -1;
-            BufferUse use = _program.Tables.Buffers[b];
-            if (_program.BufferAt(b).Kind != BufferKind.Scratch || use.Epoch != _epoch || !use.OnDevice) continue;
-            buffers.Add(b);
-            lives.Add(new BufferLife(use.First, use.Last, _byteCounts[b]));
-        }
-        long[] offsets = new long[lives.Count];
-        try
-        {
-            ArenaBytes = ArenaPlanner.Place(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(lives), offsets);
-        }
-        catch (OverflowException)
-        {
-            throw new TrtToolsException(ErrorCode.OutOfDeviceMemory, Subject, "its buffers take more memory than there are addresses", "", "Give smaller inputs");
-        }
-        for (int i = 0; i < offsets.Length; i++) Offsets[buffers[i]] = offsets[i];
-    }
-
     private PreparedLaunch[] Prepare(DeviceSegment segment, Func<string, ILibraryAdapter> libraries)
     {
         PreparedLaunch[] launches = new PreparedLaunch[segment.Launches.Count];
@@ -230,7 +143,7 @@ internal sealed class ShapePlan : IDisposable
 
     private PreparedKernel PrepareKernel(PlanLaunch launch, KernelCall call, bool afterKernel)
     {
-        long x = _extents[call.Grid[0]], y = _extents[call.Grid[1]], z = _extents[call.Grid[2]];
+        long x = Layout[call.Grid[0]], y = Layout[call.Grid[1]], z = Layout[call.Grid[2]];
         if (x is < 0 or > MaxGrid || y is < 0 or > MaxGridYZ || z is < 0 or > MaxGridYZ) throw Bad(launch, $"its grid would be {x}×{y}×{z}", $"At most {MaxGrid}×{MaxGridYZ}×{MaxGridYZ}");
         LaunchShape shape = new((uint)x, (uint)y, (uint)z, call.Block[0], call.Block[1], call.Block[2])
         {
@@ -254,11 +167,11 @@ internal sealed class ShapePlan : IDisposable
             {
                 case Argument.ValueOneofCase.Address: places.Add((i, BaseOf(launch, argument.Address))); break;
                 case Argument.ValueOneofCase.Extent32:
-                    long value = _extents[argument.Extent32];
+                    long value = Layout[argument.Extent32];
                     if (value is < int.MinValue or > int.MaxValue) throw Bad(launch, $"an extent is {value:N0}", "A number of 32 bits");
                     arguments.Set(i, (int)value);
                     break;
-                case Argument.ValueOneofCase.Extent64: arguments.Set(i, _extents[argument.Extent64]); break;
+                case Argument.ValueOneofCase.Extent64: arguments.Set(i, Layout[argument.Extent64]); break;
                 case Argument.ValueOneofCase.Float32: arguments.Set(i, argument.Float32); break;
                 // A launch without blocks runs nothing, and the copy engine takes no extent of 0.
                 case Argument.ValueOneofCase.Map when !shape.IsEmpty: maps.Add(PrepareMap(launch, i, argument.Map)); break;
@@ -269,7 +182,7 @@ internal sealed class ShapePlan : IDisposable
 
     private PreparedMap PrepareMap(PlanLaunch launch, int argument, TensorMap map)
     {
-        ulong[] extents = [.. map.Extents.Select(e => Positive(launch, _extents[e]))], strides = [.. map.Strides.Select(e => Positive(launch, _extents[e]))];
+        ulong[] extents = [.. map.Extents.Select(e => Positive(launch, Layout[e]))], strides = [.. map.Strides.Select(e => Positive(launch, Layout[e]))];
         long bytes;
         try
         {
@@ -288,7 +201,7 @@ internal sealed class ShapePlan : IDisposable
         BufferPlace[] operands = [.. call.Operands.Select((o, i) => PlaceOf(launch, o, call.WorkspaceBytes > 0 && i == call.Operands.Count - 1 ? (long)call.WorkspaceBytes : 0))];
         IPreparedCall prepared = libraries(call.Library).Prepare(new LibraryRequest
         {
-            Operation = call.Operation, Extents = [.. call.Extents.Select(e => _extents[e])], Settings = call.Settings.ToDictionary(s => s.Key, s => s.Value, StringComparer.Ordinal),
+            Operation = call.Operation, Extents = [.. call.Extents.Select(e => Layout[e])], Settings = call.Settings.ToDictionary(s => s.Key, s => s.Value, StringComparer.Ordinal),
             Algorithm = call.Algorithm.Memory, Version = call.Version, WorkspaceBytes = (long)call.WorkspaceBytes, Subject = _program.Describe(launch),
         });
         return new PreparedLibraryCall(launch, prepared, operands);
@@ -296,27 +209,27 @@ internal sealed class ShapePlan : IDisposable
 
     private PreparedCopy PrepareCopy(PlanLaunch launch, CopyCall call)
     {
-        long bytes = (long)Positive(launch, _extents[call.Bytes], orZero: true);
+        long bytes = (long)Positive(launch, Layout[call.Bytes], orZero: true);
         return new PreparedCopy(launch, PlaceOf(launch, call.From, bytes), PlaceOf(launch, call.To, bytes), bytes);
     }
 
     private PreparedFill PrepareFill(PlanLaunch launch, FillCall call)
     {
-        long bytes = (long)Positive(launch, _extents[call.Bytes], orZero: true);
+        long bytes = (long)Positive(launch, Layout[call.Bytes], orZero: true);
         return new PreparedFill(launch, PlaceOf(launch, call.To, bytes), (byte)call.Value, bytes);
     }
 
     /// <summary>The base that a kernel counts from. It may lie outside the buffer, as that of a window over padding does: the kernel's own bounds keep what it touches inside.</summary>
     private BufferPlace BaseOf(PlanLaunch launch, Address address)
     {
-        long offset = _extents[address.Offset];
+        long offset = Layout[address.Offset];
         return Math.Abs((double)offset) <= MaxBias ? new BufferPlace((int)address.Buffer, offset) : throw Bad(launch, $"it would count from byte {offset:N0} of '{_program.BufferAt((int)address.Buffer).Name}'", "An address");
     }
 
     /// <summary>A place that lies in its buffer, with as many bytes after it.</summary>
     private BufferPlace PlaceOf(PlanLaunch launch, Address address, long bytes)
     {
-        long offset = _extents[address.Offset], size = _byteCounts[address.Buffer];
+        long offset = Layout[address.Offset], size = Layout.ByteCountOf((int)address.Buffer);
         if (offset < 0 || offset > size || bytes > size - offset)
         {
             throw Bad(launch, $"it would touch bytes {offset:N0} to {offset + Math.Max(0, bytes):N0} of '{_program.BufferAt((int)address.Buffer).Name}', which has {size:N0}", "Only places inside a buffer");
@@ -329,11 +242,6 @@ internal sealed class ShapePlan : IDisposable
     private TrtToolsException Bad(PlanLaunch launch, string found, string expected) =>
         new(ErrorCode.EngineCorrupt, _program.Describe(launch), found, expected, "Build the engine again; if it happens again, report it with the model");
 
-    private TrtToolsException NoValue(string extent, IReadOnlyDictionary<string, long> symbols) =>
-        new(ErrorCode.ShapeMismatch, Subject, $"the extent {extent} has no value for {Text(symbols)}", "Shapes that fit each other", "Check the inputs' shapes");
-
-    private string Text(IReadOnlyDictionary<string, long> symbols) =>
-        string.Join(", ", _program.SymbolNames[_epoch].Where(symbols.ContainsKey).Select(n => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{n} = {symbols[n]}")));
 }
 
 /// <summary>One set of buffer addresses that a shape was run with, and the graphs captured for it, by segment.</summary>

@@ -144,6 +144,22 @@ public sealed class DeviceEngineTests
     }
 
     [Fact]
+    public void An_engine_says_what_memory_each_profile_takes_without_a_device()
+    {
+        EngineProfile Profile(int index, long rows) => new() { Index = index, Input = "x", Min = [1, 4], Opt = [1, 4], Max = [rows, 4] };
+        using Engine engine = TestKernels.Chain().Engine(Device(), [Profile(0, 16), Profile(1, 64)]);
+        IReadOnlyList<EngineMemory> memory = engine.DeviceMemory;
+        Assert.Equal([(0, 256L, 512L, 512L), (1, 256, 2048, 2048)], memory.Select(m => (m.Profile!.Value, m.WeightBytes, m.ArenaBytes, m.BindingBytes)));
+        using DeviceContext context = engine.CreateDeviceContext(default);
+        context.SetInput(0, Inputs(64)["x"].Content);
+        context.Upload();
+        Assert.Equal((memory[1].ArenaBytes, memory[1].WeightBytes), (context.ArenaBytes, context.Program.WeightBytes));
+        using Engine open = TestKernels.Chain().Engine(Device());
+        Assert.Empty(open.DeviceMemory);
+        Assert.Equal(16 * 16 * 2, EngineMemory.Of(open, new Dictionary<string, long[]> { ["x"] = [16, 4] })!.BindingBytes);
+    }
+
+    [Fact]
     public void Shapes_and_graphs_that_are_kept_are_bounded()
     {
         NullDevice device = Device();
