@@ -47,7 +47,11 @@ internal sealed class TacticSources : IDisposable
         }
         CudaContext context = CudaContext.Open(device);
         _owned.Add(context);
-        if (CudaLibraries.Find(CudaLibraries.Cudnn) is not null) All.Add(new CudnnTactics(Adapter(CudnnAdapter.Library, "the build")));
+        if (CudaLibraries.Find(CudaLibraries.Cudnn) is not null) All.Add(new CudnnTactics(Adapter(CudnnAdapter.Library, "the build"), () =>
+        {
+            context.MakeCurrent();
+            return LibraryAdapters.Create(CudnnAdapter.Library, "the build");
+        }));
         if (CudaLibraries.Find(CudaLibraries.CublasLt) is not null) All.Add(new CublasLtTactics(Adapter(CublasLtAdapter.Library, "the build")));
     }
 

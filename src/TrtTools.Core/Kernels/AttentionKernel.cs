@@ -69,7 +69,7 @@ internal static class AttentionKernel
         [
             ("KERNEL", "attention"), ("TYPE", type), ("HEAD", head), ("GROUP", group), ("QUERY_WARPS", variant.QueryWarps), ("KEY_WARPS", variant.KeyWarps), ("ROW_TILES", variant.RowTiles), ("KEYS", variant.Keys),
             ("STAGES", variant.Stages), ("RESIDENT", variant.Resident), ("SPLIT", variant.Split), ("CAUSAL", facts.Causal ? 1 : 0), ("MASK", facts.Mask is null ? 0 : 1), ("MASK_TYPE", facts.Mask is { } m ? ProductText.Name(m.Type) : "float"),
-            ("PDL", variant.Programmatic ? 1 : 0),
+            ("PDL", variant.Programmatic ? 1 : 0), .. facts.ZeroWhereMasked ? new (string, object)[] { ("GUARD", 1) } : [],
         ];
         List<KernelArgument> arguments = [];
         foreach ((TensorView view, Access access) in new[] { (q, Access.Read), (k, Access.Read), (facts.Value, Access.Read), (facts.Output, Access.Write) })

@@ -6,10 +6,15 @@
 //   TRT_KERNEL, TRT_TYPE (tc::f16, tc::bf16), TRT_HEAD (size of a head, a multiple of 8), TRT_GROUP (query heads per key head)
 //   TRT_QUERY_WARPS, TRT_KEY_WARPS, TRT_ROW_TILES (16-row tiles of a warp: 1, 2), TRT_KEYS (keys per warp and step, a multiple of 16), TRT_SPLIT
 //   TRT_STAGES (1, where all keys fit in one step, or 2), TRT_RESIDENT (0, or as many steps as all keys take: they are loaded at once then)
+//   TRT_GUARD 1: a row whose keys are all masked gives 0 instead of NaN
 //   TRT_CAUSAL 0, 1       TRT_MASK 0, 1 with TRT_MASK_TYPE (float, tc::f16, tc::bf16)       TRT_PDL 0, 1
 #pragma once
 #include "async.cuh"
 #include "mma.cuh"
+
+#ifndef TRT_GUARD
+#define TRT_GUARD 0
+#endif
 
 namespace tc {
 
@@ -301,7 +306,7 @@ extern "C" __global__ void __launch_bounds__(tc::kThreads) TRT_KERNEL(
 #pragma unroll
             for (int h = 0; h < 2; h++)
             {
-                float inverse = 1.f / sum[m][h];
+                float inverse = TRT_GUARD && !(sum[m][h] > 0.f) ? 0.f : 1.f / sum[m][h];
 #pragma unroll
                 for (int i = 0; i < kHead / 8; i++)
                     store_shared(mine + (m * 16 + (lane >> 2) + h * 8) * kPitch + i * 16 + (lane & 3) * 4, Pair<Element>::pack(out[m][i][h * 2] * inverse, out[m][i][h * 2 + 1] * inverse));
@@ -362,7 +367,7 @@ extern "C" __global__ void __launch_bounds__(tc::kThreads) TRT_KERNEL(
                 o[0] += w * x.x; o[1] += w * x.y; o[2] += w * x.z; o[3] += w * x.w;
             }
 #pragma unroll
-            for (int e = 0; e < 4; e++) o[e] /= total;
+            for (int e = 0; e < 4; e++) o[e] = TRT_GUARD && !(total > 0.f) ? 0.f : o[e] / total;
             int g = TRT_GROUP == 1 ? 0 : row / queries;
             store_vector<Element, 4>(y + g * y_head + (row - g * queries) * y_row + c, o);
         }

@@ -63,4 +63,8 @@ internal sealed record RowFacts(string Function, TensorView Input, int FirstRowA
 
 /// <summary>y[b, h, q, d] = Σ softmax(scale · q·kᵀ + mask) · v. Views are logical [batch, heads, rows, size]; mask is broadcast to [batch, heads, queries, keys] and added; null: none.
 /// K and V may have fewer heads (grouped queries): query head i reads K head i / (heads / K heads).</summary>
-internal sealed record AttentionFacts(TensorView Query, TensorView Key, TensorView Value, TensorView? Mask, double Scale, bool Causal, TensorView Output);
+internal sealed record AttentionFacts(TensorView Query, TensorView Key, TensorView Value, TensorView? Mask, double Scale, bool Causal, TensorView Output)
+{
+    /// <summary>A query whose keys are all masked gives 0, as models guard it, and not NaN.</summary>
+    public bool ZeroWhereMasked { get; init; }
+}

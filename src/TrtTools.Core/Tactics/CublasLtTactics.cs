@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using TrtTools.Kernels;
 using TrtTools.Launch;
@@ -14,7 +15,7 @@ internal sealed class CublasLtTactics(ILibraryAdapter? library) : ITacticSource
     private const int Candidates = 16, ThoroughCandidates = 32;
 
     // One question for all regions that differ in their weights alone.
-    private readonly Dictionary<string, IReadOnlyList<LibraryCandidate>> _answers = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, IReadOnlyList<LibraryCandidate>> _answers = new(StringComparer.Ordinal);
 
     public string Name => CublasLtAdapter.Library;
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using TrtTools.Kernels;
 using TrtTools.Launch;
@@ -8,11 +9,12 @@ namespace TrtTools.Tactics;
 
 /// <summary>Convolutions by cuDNN with bias, activation and residual in the same call.</summary>
 /// <param name="library">Asks the library on the device; null where there is none: one tactic is offered then, whose plan the runtime asks for.</param>
-internal sealed class CudnnTactics(ILibraryAdapter? library) : ITacticSource
+/// <param name="another">An adapter for a thread of its own, which disposes it.</param>
+internal sealed class CudnnTactics(ILibraryAdapter? library, Func<ILibraryAdapter>? another = null) : ITacticSource
 {
-    private const int Candidates = 8, ThoroughCandidates = 24;
+    private const int Candidates = 8, ThoroughCandidates = 24, MostThreads = 16;
 
-    private readonly Dictionary<string, IReadOnlyList<LibraryCandidate>> _answers = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, IReadOnlyList<LibraryCandidate>> _answers = new(StringComparer.Ordinal);
 
     public string Name => CudnnAdapter.Library;
 
@@ -23,6 +25,27 @@ internal sealed class CudnnTactics(ILibraryAdapter? library) : ITacticSource
         if (region.Facts is not ConvolutionFacts facts) return [];
         if (region.Nests.Count != 1) return [Offer.Rejected(Name, $"it computes one convolution, the region has {region.Nests.Count} steps")];
         return Problem(facts, region.Nests[0], context, out LibraryTacticLaunch? call) is { } problem ? [Offer.Rejected(Name, problem)] : Offers(call!, context);
+    }
+
+    /// <summary>The library compiles most of its candidates, one after another: several threads ask at a time.</summary>
+    public void Prepare(IReadOnlyList<Region> regions, TacticContext context, CancellationToken stop)
+    {
+        if (another is null) return;
+        int count = context.Thorough ? ThoroughCandidates : Candidates;
+        Dictionary<string, LibraryRequest> open = new(StringComparer.Ordinal);
+        foreach (Region region in regions)
+        {
+            if (region.Facts is not ConvolutionFacts facts || region.Nests.Count != 1 || Problem(facts, region.Nests[0], context, out LibraryTacticLaunch? call) is not null) continue;
+            if (LibraryWorkspace.Request(call!, context, context.WorkspaceLimit) is { } request && LibraryWorkspace.Question(request, count) is var question && !_answers.ContainsKey(question)) open[question] = request;
+        }
+        if (open.Count < 2) return;
+        Parallel.ForEach(open, new ParallelOptions { MaxDegreeOfParallelism = Math.Min(MostThreads, Environment.ProcessorCount), CancellationToken = stop }, another,
+            (question, _, adapter) =>
+            {
+                _answers.TryAdd(question.Key, adapter.Candidates(question.Value, count));
+                return adapter;
+            },
+            adapter => adapter.Dispose());
     }
 
     private IEnumerable<Offer> Offers(LibraryTacticLaunch call, TacticContext context)

@@ -65,4 +65,7 @@ internal interface ITacticSource
     bool IsLibrary { get; }
 
     IEnumerable<Offer> Offers(Region region, TacticContext context);
+
+    /// <summary>Answers what the regions' offers will ask, several at a time.</summary>
+    void Prepare(IReadOnlyList<Region> regions, TacticContext context, CancellationToken stop) { }
 }

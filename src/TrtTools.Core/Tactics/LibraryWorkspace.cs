@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using TrtTools.Kernels;
 using TrtTools.Launch;
@@ -39,12 +40,15 @@ internal static class LibraryWorkspace
     }
 
     /// <summary>The library's candidates; equal questions are asked once.</summary>
-    public static IReadOnlyList<LibraryCandidate> Ask(Dictionary<string, IReadOnlyList<LibraryCandidate>> answers, ILibraryAdapter library, LibraryRequest request, int count)
+    public static IReadOnlyList<LibraryCandidate> Ask(ConcurrentDictionary<string, IReadOnlyList<LibraryCandidate>> answers, ILibraryAdapter library, LibraryRequest request, int count)
     {
-        string question = $"{request.Operation} {string.Join(' ', request.Extents)} {string.Join(' ', request.Settings.OrderBy(s => s.Key, StringComparer.Ordinal))} {request.WorkspaceBytes} {count}";
-        if (!answers.TryGetValue(question, out IReadOnlyList<LibraryCandidate>? found)) answers.Add(question, found = library.Candidates(request, count));
+        string question = Question(request, count);
+        if (!answers.TryGetValue(question, out IReadOnlyList<LibraryCandidate>? found)) answers[question] = found = library.Candidates(request, count);
         return found;
     }
+
+    public static string Question(LibraryRequest request, int count) =>
+        $"{request.Operation} {string.Join(' ', request.Extents)} {string.Join(' ', request.Settings.OrderBy(s => s.Key, StringComparer.Ordinal))} {request.WorkspaceBytes} {count}";
 
     /// <summary>Bytes that an address is a multiple of, whatever the shapes are.</summary>
     public static int Alignment(Storage storage, DimExpr offset)

@@ -48,6 +48,8 @@ internal sealed class TacticSelection
     {
         Dictionary<RegionStep, ChosenStep> chosen = [];
         List<IGrouping<string, RegionStep>> groups = [.. program.Steps.OfType<RegionStep>().GroupBy(s => RegionKey.Of(s.Region), StringComparer.Ordinal)];
+        Region[] ahead = [.. groups.Where(g => !_choices.ContainsKey(g.Key)).Select(g => g.First().Region)];
+        foreach (ITacticSource source in _sources) source.Prepare(ahead, _context, stop);
         List<(IGrouping<string, RegionStep> Group, List<Offer> Offers)> open = [.. groups.Where(g => !_choices.ContainsKey(g.Key)).Select(g =>
         {
             stop.ThrowIfCancellationRequested();
@@ -88,7 +90,10 @@ internal sealed class TacticSelection
         return new RegionChoice(key, best.Name, candidates) { MedianMs = times is null ? 0 : times[tactics.IndexOf(best)].MedianMs };
     }
 
-    /// <summary>The first whose interval reaches down to the fastest one's: noise does not decide.</summary>
+    /// <summary>More than this is worth having even where noise could explain it.</summary>
+    private const double TieRatio = 1.02;
+
+    /// <summary>The first that is nearly as fast as the fastest and whose interval reaches down to its: noise does not decide.</summary>
     private static int Fastest(IReadOnlyList<TacticTime> times, IReadOnlyList<Tactic> tactics, string region)
     {
         int fastest = -1;
@@ -99,7 +104,7 @@ internal sealed class TacticSelection
         if (fastest < 0) throw new TrtToolsException(ErrorCode.InternalError, region, $"none of its {tactics.Count} tactics gives the right result: {string.Join("; ", tactics.Select((t, i) => $"{t.Name}: {times[i].Problem}"))}", "", "Report this with the model; -TacticLockPath names a tactic without timing it");
         for (int i = 0; i < fastest; i++)
         {
-            if (times[i].IsUsable && times[i].LowMs <= times[fastest].HighMs) return i;
+            if (times[i].IsUsable && times[i].LowMs <= times[fastest].HighMs && times[i].MedianMs <= times[fastest].MedianMs * TieRatio) return i;
         }
         return fastest;
     }

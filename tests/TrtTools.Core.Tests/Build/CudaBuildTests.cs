@@ -118,6 +118,16 @@ public sealed class CudaBuildTests
     }
 
     [Fact]
+    public void Attention_with_torchs_guard_behind_softmax_is_one_layer()
+    {
+        const string text = "q: Float16[1,12,128,64], k: Float16[1,12,128,64], v: Float16[1,12,128,64], m: Float16[1,1,128,128] -> y { zero = Float16[1] [0.0]; t = Transpose{perm=[0,1,3,2]}(k); s = MatMul(q, t); a = Add(s, m); p = Softmax{axis=-1}(a); n = IsNaN(p); g = Where(n, zero, p); y = MatMul(g, v) }";
+        using Engine engine = Build(text, Options with { Fp16 = true });
+        EngineLayer layer = Assert.Single(engine.Layers, l => l.Kind.Contains("Softmax", StringComparison.Ordinal));
+        Assert.StartsWith("trt attention", layer.Tactic);
+        Assert.Equal(2, layer.Kind.Split(" + ").Count(k => k == "MatMul"));
+    }
+
+    [Fact]
     public void WhatIf_says_what_would_be_built()
     {
         IReadOnlyList<string> lines = EngineBuilder.Check(TestGraphs.Parse(Block), Options with { Fp16 = true, NoLibrary = true });

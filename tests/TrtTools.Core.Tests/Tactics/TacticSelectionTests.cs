@@ -73,6 +73,10 @@ public sealed class TacticSelectionTests
     }
 
     [Fact]
+    public void A_wide_interval_makes_no_tie_of_what_is_much_slower() =>
+        Assert.Equal("second", Chosen(new Source("s", Tactic("first"), Tactic("second")), new Timer(new() { ["first"] = Time(1.1, 0.2), ["second"] = Time(1, 0.2) }), out _));
+
+    [Fact]
     public void Without_a_timer_the_first_offered_is_taken() => Assert.Equal("b", Chosen(new Source("s", Offer.Rejected("a", "no"), Tactic("b"), Tactic("c")), null, out _));
 
     [Fact]

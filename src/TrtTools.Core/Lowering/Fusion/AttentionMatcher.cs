@@ -14,9 +14,13 @@ internal static class AttentionMatcher
             Storage weights = softmax.Nests[^1].Target.Storage;
             if (graph.ReadersOf(weights) is not [{ Kind: RegionKind.MatMul, Facts: MatMulFacts product } last] || !ReferenceEquals(product.A.Storage, weights)) continue;
             if (Ex.Loads(last.Nests[^1].Result).Any() || last.Nests[^1].Result is not ReducedExpr || scores.A.Rank != 4 || scores.B.Rank != 4 || product.B.Rank != 4) continue;
-            if (softmax.Nests[^1].Result is not CallExpr { Function.Name: "div" } || first.Nests.Count != 1 || last.Nests.Count != 1) continue;
+            Expr share = softmax.Nests[^1].Result;
+            // torch.onnx writes a guard behind softmax: rows that are masked as a whole are NaN there, and count as 0.
+            bool guarded = share is SelectExpr { Condition: CallExpr { Function.Name: "isnan" } test, WhenTrue: ConstantExpr { Number: 0 } } choice && ExprEquality.Equal(test.Operands[0], choice.WhenFalse);
+            if (guarded) share = ((SelectExpr)share).WhenFalse;
+            if (share is not CallExpr { Function.Name: "div" } || first.Nests.Count != 1 || last.Nests.Count != 1) continue;
             if (Parse(graph, first, first.Nests[0]) is not { } epilogue) continue;
-            Join(graph, first, softmax, last, scores, product, epilogue);
+            Join(graph, first, softmax, last, scores, product, epilogue, guarded);
         }
     }
 
@@ -115,7 +119,7 @@ internal static class AttentionMatcher
         return true;
     }
 
-    private static void Join(OperationGraph graph, Operation first, Operation softmax, Operation last, MatMulFacts scores, MatMulFacts product, Epilogue epilogue)
+    private static void Join(OperationGraph graph, Operation first, Operation softmax, Operation last, MatMulFacts scores, MatMulFacts product, Epilogue epilogue, bool guarded)
     {
         // Keys as rows: the scores' B is their transpose.
         LoweredValue transposed = graph.ValueOf(scores.B.Storage);
@@ -128,7 +132,7 @@ internal static class AttentionMatcher
         {
             Kind = RegionKind.Attention, Operators = [.. first.Operators, .. softmax.Operators, .. last.Operators], Nests = [.. first.Nests, .. softmax.Nests, .. last.Nests],
             SourceNodes = [.. first.SourceNodes.Concat(softmax.SourceNodes).Concat(last.SourceNodes).Distinct(StringComparer.Ordinal)], Precision = first.Precision ?? softmax.Precision ?? last.Precision,
-            Facts = new AttentionFacts(scores.A, key.View, product.B, mask, epilogue.Scale, epilogue.Causal, last.Nests[^1].Target),
+            Facts = new AttentionFacts(scores.A, key.View, product.B, mask, epilogue.Scale, epilogue.Causal, last.Nests[^1].Target) { ZeroWhereMasked = guarded },
         };
         if (epilogue.MakesMask is not null)
         {
