@@ -6,7 +6,8 @@ namespace TrtTools.Surgery;
 /// <summary>Decides whether a changed graph may leave: it must have no fault that a runtime refuses and that was not there before.</summary>
 internal static class EditCheck
 {
-    public static void Run(OnnxGraph before, OnnxGraph after, IReadOnlySet<Value> touched, string command)
+    /// <param name="other">A second graph that went into this one.</param>
+    public static void Run(OnnxGraph before, OnnxGraph after, IReadOnlySet<Value> touched, string command, OnnxGraph? other = null)
     {
         HashSet<Value> changed = Downstream(touched);
         TypeKeeper types = new(after);
@@ -17,8 +18,8 @@ internal static class EditCheck
         }
         try
         {
-            if (NewFault(before, GraphLint.InferAndFindErrors(after)) is { } fault) throw Refusal(command, after, fault.Message, fault.Next);
-            if (changed.Count > 0 && RuntimeCheck.WhyNot(after, changed) is { } reason && RuntimeCheck.Takes(before))
+            if (NewFault(before, other, GraphLint.InferAndFindErrors(after)) is { } fault) throw Refusal(command, after, fault.Message, fault.Next);
+            if (changed.Count > 0 && RuntimeCheck.WhyNot(after, changed) is { } reason && RuntimeCheck.Takes(before) && (other is null || RuntimeCheck.Takes(other)))
             {
                 throw Refusal(command, after, $"ONNX Runtime would not take it: {reason}", "Correct the arguments");
             }
@@ -32,16 +33,19 @@ internal static class EditCheck
     private static TrtToolsException Refusal(string command, OnnxGraph graph, string message, string next) =>
         new(ErrorCode.ChangeRefused, $"{command} of '{graph.Name}'", $"it would break the graph: {message}", "Nothing was changed", next);
 
-    private static (string Message, string Next)? NewFault(OnnxGraph before, IReadOnlyList<GraphFinding> errors)
+    private static (string Message, string Next)? NewFault(OnnxGraph before, OnnxGraph? other, IReadOnlyList<GraphFinding> errors)
     {
         if (errors.Count == 0) return null;
         Dictionary<(string, string), int> known = [];
         foreach (GraphFinding finding in GraphLint.Check(before).Where(f => f.Severity == FindingSeverity.Error)) known[Key(finding)] = known.GetValueOrDefault(Key(finding)) + 1;
+        // The other graph's nodes may have got other names.
+        Dictionary<string, int> others = other is null ? [] : GraphLint.Check(other).Where(f => f.Severity == FindingSeverity.Error).GroupBy(f => f.Code, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.Count(), StringComparer.Ordinal);
         List<GraphFinding> news = [];
         foreach (GraphFinding finding in errors)
         {
             int left = known.GetValueOrDefault(Key(finding));
             if (left > 0) known[Key(finding)] = left - 1;
+            else if (others.TryGetValue(finding.Code, out int there) && there > 0) others[finding.Code] = there - 1;
             else news.Add(finding);
         }
         if (news.Count == 0) return null;

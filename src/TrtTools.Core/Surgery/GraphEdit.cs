@@ -78,11 +78,12 @@ internal sealed class GraphEdit
 
     /// <summary>The changed graph, when it is one that a runtime would take at least as well as the one before.</summary>
     /// <exception cref="TrtToolsException">ChangeRefused.</exception>
-    public OnnxGraph Finish(string command, string parameters)
+    /// <param name="other">A second graph that went into this one.</param>
+    public OnnxGraph Finish(string command, string parameters, OnnxGraph? other = null)
     {
         foreach (Graph body in Model.Body.WithSubgraphs.ToList()) NodeSorter.Sort(body, command);
         RaiseIrVersion(Model);
-        EditCheck.Run(_source, Model, _touched, command);
+        EditCheck.Run(_source, Model, _touched, command, other);
         return Model.WithHistory(command, parameters);
     }
 

@@ -49,7 +49,7 @@ public static class GraphMerge
         edit.Model.IrVersion = Math.Max(edit.Model.IrVersion, other.IrVersion);
         edit.Model.Metadata = other.Metadata.Concat(edit.Model.Metadata).GroupBy(m => m.Key, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.Last().Value, StringComparer.Ordinal);
         HistoryText text = new HistoryText().Add("With", second.Name).Add("TensorMap", pairs.Select(p => $"{p.From.Name}={p.To.Name}")).Add("Prefix", options.Prefix).Add("KeepOutput", options.KeepOutput);
-        return edit.Finish(Command, text.ToString());
+        return edit.Finish(Command, text.ToString(), second);
     }
 
     private static List<(Value From, Value To)> Pairs(GraphEdit edit, OnnxGraph second, IReadOnlyList<KeyValuePair<string, string>>? map)
