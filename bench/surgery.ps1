@@ -32,7 +32,7 @@ $edits = [ordered] @{
 }
 if (Get-Command Compare-OnnxGraph -ErrorAction Ignore) {
     $other = $graph | Add-GraphNode Identity -InsertAfter $center
-    $edits['Compare-OnnxGraph, one node more'] = { Compare-OnnxGraph $graph $other }
+    $edits['Compare-OnnxGraph, one node more'] = { $graph | Compare-OnnxGraph $other }
 }
 
 "$count nodes, $($graph.Initializers.Count) weights"
