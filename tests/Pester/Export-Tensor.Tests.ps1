@@ -31,6 +31,15 @@ Describe 'Export-Tensor' {
         $result.Reference | Should -BeLike '*trttools*'
     }
 
+    It 'joins the tensors of two files' {
+        @{ a = [float[]] 1 } | Export-Tensor "$TestDrive/a.json" -RunnerName r
+        @{ b = [float[]] 2 } | Export-Tensor "$TestDrive/b.json"
+        Import-Tensor "$TestDrive/a.json", "$TestDrive/b.json" | Export-Tensor "$TestDrive/both.json"
+        $both = @(Import-Tensor "$TestDrive/both.json" -AsDictionary)
+        $both.Count | Should -Be 1
+        $both[0].Keys | Should -Be 'a', 'b'
+    }
+
     It 'refuses what a file cannot hold' {
         { $sample, $sample | Export-Tensor "$TestDrive/many.npz" -ErrorAction Stop } | Should -Throw -ErrorId 'OutputPathInvalid,TrtTools.Cmdlets.ExportTensorCommand'
         { $sample | Export-Tensor "$TestDrive/x.txt" -ErrorAction Stop } | Should -Throw -ErrorId 'OutputPathInvalid,TrtTools.Cmdlets.ExportTensorCommand'

@@ -96,6 +96,17 @@ public sealed class ComparatorTests
     }
 
     [Fact]
+    public void Another_shape_of_as_many_elements_can_be_compared()
+    {
+        using TestFolder folder = new();
+        using Engine engine = Build(folder, "x: Float32[2,2] -> y { y = Relu(x) }", new BuildOptions { Device = DeviceKind.Cpu });
+        TensorFile.Write(folder.File("y.npy"), [new Tensor("y", TensorData.From<float>([1, 2, 3, 4], 4))]);
+        CompareOptions options = new() { ExpectedPath = folder.File("y.npy"), InputData = InputSources.FromDictionaries([new System.Collections.Hashtable { ["x"] = new float[] { 1, 2, 3, 4 } }], [new InputInfo("x", DataType.Float32, [2, 2])]) };
+        Assert.False(Assert.Single(EngineComparison.Compare(engine, options, Report.None, CancellationToken.None)).Passed);
+        Assert.True(Assert.Single(EngineComparison.Compare(engine, options with { IgnoreShape = true }, Report.None, CancellationToken.None)).Passed);
+    }
+
+    [Fact]
     public void Pictures_are_XML_and_show_the_error_where_it_is()
     {
         XNamespace svg = "http://www.w3.org/2000/svg";
