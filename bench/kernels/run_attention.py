@@ -55,7 +55,7 @@ def variants(p, everything=False):
                             if qw in (3, 7) and not (v.rows >= rows > v.rows - 32):
                                 continue
                             if resident:
-                                if steps == split or steps > 8 or split > 1:
+                                if steps > 8 or split > 1:
                                     continue
                                 v.resident = steps
                             if steps == split:
@@ -73,6 +73,10 @@ def variants(p, everything=False):
                             if not everything and not few and (qw == 1 or (p.keys > 512 and kw > 1)) and rows > 16:
                                 continue
                             done.append(v)
+                            if resident and kw == 1 and (everything or not few):
+                                w = replace(v, persistent=1)
+                                if w.shared <= 232448:
+                                    done.append(w)
     return done
 
 
@@ -122,8 +126,10 @@ def prepare(kernel, v, p, q, k, vv, y, m):
     if m is not None:
         e = m.expand(p.batch, p.heads, p.queries, p.keys)
         a += [gpu.pointer(m), *(L(s) for s in e.stride())]
-    a += [I(p.queries), I(p.keys), I(p.keys - p.queries), C.c_float(p.head ** -0.5)]
+    a += [I(p.queries), I(p.keys), I(p.keys - p.queries), I(p.kv_heads), I(p.batch), C.c_float(p.head ** -0.5)]
     tiles = -(-p.queries * v.group // v.rows)
+    if v.persistent:
+        return gpu.Launch(kernel, (min(tiles * p.kv_heads * p.batch, 132 * kernel.blocks(v.threads)),), v.threads, a, 1, bool(v.pdl))
     return gpu.Launch(kernel, (tiles * v.split, p.kv_heads, p.batch), v.threads, a, v.split, bool(v.pdl))
 
 

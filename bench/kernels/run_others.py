@@ -150,7 +150,7 @@ def cases(mode):
         for p in [Image(2, 224, 224, 3, 64, 7, 2, 3), Image(1, 65, 47, 3, 40, 3, 2, 1, image="tc::f16"), Image(2, 33, 31, 1, 24, 5, 1, 2), Image(1, 64, 64, 3, 96, 3, 1, 1), Image(1, 32, 50, 4, 64, 4, 4, 0), Image(1, 640, 640, 3, 32, 6, 2, 2), Image(1, 20, 20, 2, 16, 3, 1, 0)]:
             out.append((p, stem(p)))
         for p in [Image(2, 56, 56, 64, 0, 3, 1, 1), Image(1, 57, 31, 40, 0, 5, 2, 2), Image(3, 14, 14, 184, 0, 3, 1, 2, 2), Image(1, 7, 7, 960, 0, 5, 1, 2), Image(1, 112, 112, 16, 0, 3, 2, 1)]:
-            for o in ((1, 4, 8, 128), (2, 4, 8, 128), (1, 8, 4, 128), (4, 2, 16, 256)):
+            for o in ((1, 4, 8, 128), (2, 4, 5, 125), (1, 8, 4, 128), (4, 2, 16, 256), (2, 2, 3, 126)):
                 out.append((p, dw(p, *o)))
         problems = [Problem(257, 200, 72, epilogue="residual"), Problem(100, 251, 131, epilogue="relu"), Problem(64, 1000, 2048, epilogue="gelu"), Problem(77, 96, 40, 3, 2, epilogue="plain", w_mn=1), Problem(200, 130, 66, epilogue="bias", type="tc::bf16", out="float"), Problem(1, 1000, 512, epilogue="bias"),
                     Problem(333, 256, 384, epilogue="requantize", type="tc::s8", out="tc::s8"), Problem(50, 40, 36, epilogue="requantize", type="tc::s8", out="tc::s8")]
@@ -168,15 +168,17 @@ def cases(mode):
             out += [(p, None), (p, stem(p))]
         for p in (Image(64, 112, 112, 16, 0, 3, 1, 1), Image(64, 112, 112, 64, 0, 3, 2, 1), Image(64, 56, 56, 72, 0, 3, 1, 1), Image(64, 56, 56, 72, 0, 5, 2, 2), Image(64, 28, 28, 120, 0, 5, 1, 2), Image(64, 14, 14, 480, 0, 3, 1, 1), Image(64, 14, 14, 672, 0, 5, 1, 2), Image(64, 7, 7, 960, 0, 5, 1, 2), Image(1, 14, 14, 672, 0, 5, 1, 2)):
             out.append((p, None))
-            for th, tw in ((1, 2), (1, 4), (2, 2), (1, 8), (2, 4), (4, 1), (7, 1)):
-                for lanes in (4, 8, 16, 32):
-                    if lanes * 8 < 2 * p.c + 56 and tw <= p.q and (lanes <= 8 or p.c >= 120):
-                        out.append((p, dw(p, th, tw, lanes, 128)))
-        for c in ((1, 28, 28, 128, 128, 3, 3, 1, 1, 1), (1, 7, 7, 512, 512, 3, 3, 1, 1, 1), (64, 28, 28, 128, 128, 3, 3, 1, 1, 1)):
-            p = Problem(conv=c, epilogue="relu")
+            vectors = p.c // 8
+            for th, tw in ((1, 2), (1, 4), (2, 2), (2, 4), (4, 2)):
+                for lanes in [d for d in range(1, 65) if vectors % d == 0][-4:]:
+                    if tw <= p.q:
+                        out.append((p, dw(p, th, tw, lanes, max(1, 128 // lanes) * lanes)))
+        if os.environ.get("MMA"):
+            for c in ((1, 28, 28, 128, 128, 3, 3, 1, 1, 1), (1, 7, 7, 512, 512, 3, 3, 1, 1, 1), (64, 28, 28, 128, 128, 3, 3, 1, 1, 1)):
+                p = Problem(conv=c, epilogue="relu")
+                out += [(p, mma_variant(p, **o)) for o in SHAPES]
+            p = Problem(4096, 768, 768, epilogue="residual")
             out += [(p, mma_variant(p, **o)) for o in SHAPES]
-        p = Problem(4096, 768, 768, epilogue="residual")
-        out += [(p, mma_variant(p, **o)) for o in SHAPES]
     return out
 
 

@@ -109,7 +109,7 @@ class Gemm:
         ring = self.stages * self.stage_bytes
         if self.split > 1:
             stride = self.bp + 4 if self.swap else (self.bq + 31) // 32 * 32 + 8
-            ring = max(ring, self.rows * stride * 4)
+            ring += self.split * -(-self.rows // self.split) * stride * 4
         return 1024 + ring + out + (2 * self.stages + self.groups) * 8
 
     @property
@@ -129,6 +129,8 @@ class Gemm:
             s += "r"
         if self.panels:
             s += f"e{self.panels}"
+        if self.first_tma:
+            s += "f"
         return s
 
     def text(self):
@@ -158,6 +160,7 @@ class Attention:
     keys: int = 64
     stages: int = 2
     resident: int = 0
+    persistent: int = 0
     split: int = 1
     causal: int = 0
     mask: str = ""
@@ -178,14 +181,14 @@ class Attention:
         pitch = head * 2 + 16
         tiles = self.rows * pitch + 2 * (self.resident or self.stages) * self.key_warps * self.keys * pitch
         parts = self.key_warps * self.rows * (head + 4 + 2) * 4 if self.key_warps * self.split > 1 else 0
-        return max(tiles, parts)
+        return max(tiles * (2 if self.persistent else 1), parts)
 
     @property
     def name(self):
-        return f"q{self.query_warps}{'w' if self.row_tiles == 2 else ''}k{self.key_warps}x{self.keys}" + (f"r{self.resident}" if self.resident else f"s{self.stages}") + (f"/{self.split}" if self.split > 1 else "")
+        return f"q{self.query_warps}{'w' if self.row_tiles == 2 else ''}k{self.key_warps}x{self.keys}" + (f"r{self.resident}{'p' if self.persistent else ''}" if self.resident else f"s{self.stages}") + (f"/{self.split}" if self.split > 1 else "")
 
     def text(self):
-        d = {"TRT_KERNEL": "kernel", "TRT_TYPE": self.type, "TRT_HEAD": self.head, "TRT_GROUP": self.group, "TRT_QUERY_WARPS": self.query_warps, "TRT_KEY_WARPS": self.key_warps, "TRT_ROW_TILES": self.row_tiles, "TRT_RESIDENT": self.resident, "TRT_KEYS": self.keys,
+        d = {"TRT_KERNEL": "kernel", "TRT_TYPE": self.type, "TRT_HEAD": self.head, "TRT_GROUP": self.group, "TRT_QUERY_WARPS": self.query_warps, "TRT_KEY_WARPS": self.key_warps, "TRT_ROW_TILES": self.row_tiles, "TRT_RESIDENT": self.resident, "TRT_PERSISTENT": self.persistent, "TRT_KEYS": self.keys,
              "TRT_STAGES": self.stages, "TRT_SPLIT": self.split, "TRT_CAUSAL": self.causal, "TRT_MASK": 1 if self.mask else 0, "TRT_MASK_TYPE": self.mask or "float", "TRT_PDL": self.pdl}
         return assemble(d, "", "attention.cuh")
 

@@ -24,9 +24,9 @@ internal static class CudaBuild
     public static (EngineHeader Header, EngineContent Content) Assemble(BuildContext context)
     {
         CudaTarget target = context.Target!;
-        using TacticSources sources = TacticSources.Of(target, context.Options);
         TacticLock? locked = context.Options.TacticLockPath is { } path ? TacticLock.Read(path) : null;
         TimingCache times = TimingCache.Read(context.Options.TimingCachePath, context.Report);
+        using TacticSources sources = TacticSources.Of(target, context.Options, times);
         List<CudaPlan> plans = [];
         try
         {

@@ -16,12 +16,12 @@ internal sealed class TacticSources : IDisposable
 
     public List<ITacticSource> All { get; } = [];
 
-    public static TacticSources Of(CudaTarget target, BuildOptions options)
+    public static TacticSources Of(CudaTarget target, BuildOptions options, TimingCache times)
     {
         TacticSources sources = new();
         try
         {
-            if (!options.NoLibrary) sources.AddLibraries(target);
+            if (!options.NoLibrary) sources.AddLibraries(target, times);
             List<ITacticSource> libraries = [.. sources.All];
             sources.All.Add(new HandMadeTactics());
             sources.All.AddRange(libraries.Select(s => new SplitTactics(s, Generate)));
@@ -38,7 +38,7 @@ internal sealed class TacticSources : IDisposable
     private static IReadOnlyList<KernelLaunch> Generate(Region region, TacticContext context) =>
         NestGenerator.Generate(region, new GeneratorOptions { Typical = context.Symbols, Maximum = context.Maximum, Multiprocessors = context.Multiprocessors });
 
-    private void AddLibraries(CudaTarget target)
+    private void AddLibraries(CudaTarget target, TimingCache times)
     {
         if (target.DeviceId is not { } device)
         {
@@ -47,12 +47,13 @@ internal sealed class TacticSources : IDisposable
         }
         CudaContext context = CudaContext.Open(device);
         _owned.Add(context);
+        LibraryAnswers answers = new(times, $"{target.Name} {target.Multiprocessors} {CudaDriver.Current.Version}");
         if (CudaLibraries.Find(CudaLibraries.Cudnn) is not null) All.Add(new CudnnTactics(Adapter(CudnnAdapter.Library, "the build"), () =>
         {
             context.MakeCurrent();
             return LibraryAdapters.Create(CudnnAdapter.Library, "the build");
-        }));
-        if (CudaLibraries.Find(CudaLibraries.CublasLt) is not null) All.Add(new CublasLtTactics(Adapter(CublasLtAdapter.Library, "the build")));
+        }, answers));
+        if (CudaLibraries.Find(CudaLibraries.CublasLt) is not null) All.Add(new CublasLtTactics(Adapter(CublasLtAdapter.Library, "the build"), answers));
     }
 
     /// <summary>The build's own adapter of a library, made when first asked for.</summary>

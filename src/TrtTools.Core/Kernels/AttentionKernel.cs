@@ -13,6 +13,9 @@ internal sealed record AttentionVariant(int QueryWarps, int KeyWarps, int RowTil
     /// <summary>As many steps as all keys take; 0: they stream.</summary>
     public int Resident { get; init; }
 
+    /// <summary>With all keys resident: blocks walk over tiles, heads and batches and load ahead.</summary>
+    public bool Persistent { get; init; }
+
     public int Split { get; init; } = 1;
 
     public bool Programmatic { get; init; }
@@ -23,15 +26,19 @@ internal sealed record AttentionVariant(int QueryWarps, int KeyWarps, int RowTil
 
     public int Threads => QueryWarps * KeyWarps * 32;
 
+    /// <summary>As many as shared memory and (about 224, or 168 for a single tile of rows) registers allow.</summary>
+    public int BlocksOfMultiprocessor(int head) => Math.Clamp(Math.Min(227 * 1024 / (SharedBytes(head) + 1024), 65536 / (Threads * (RowTiles == 2 ? 224 : 168))), 1, 8);
+
     public int SharedBytes(int head)
     {
         int padded = (head + 15) / 16 * 16, pitch = (padded * 2) + 16;
         int tiles = (Rows * pitch) + (2 * (Resident > 0 ? Resident : Stages) * TileKeys * pitch);
+        if (Persistent) tiles *= 2;
         return Math.Max(tiles, KeyWarps * Split > 1 ? KeyWarps * Rows * (padded + 6) * 4 : 0);
     }
 
     public override string ToString() =>
-        string.Create(CultureInfo.InvariantCulture, $"{QueryWarps}x{RowTiles}-{KeyWarps}x{Keys}{(Resident > 0 ? "-r" + Resident.ToString(CultureInfo.InvariantCulture) : "-s" + Stages.ToString(CultureInfo.InvariantCulture))}{(Split > 1 ? "-split" + Split.ToString(CultureInfo.InvariantCulture) : "")}");
+        string.Create(CultureInfo.InvariantCulture, $"{QueryWarps}x{RowTiles}-{KeyWarps}x{Keys}{(Resident > 0 ? "-r" + Resident.ToString(CultureInfo.InvariantCulture) : "-s" + Stages.ToString(CultureInfo.InvariantCulture))}{(Persistent ? "p" : "")}{(Split > 1 ? "-split" + Split.ToString(CultureInfo.InvariantCulture) : "")}");
 }
 
 /// <summary>Attention in one kernel: attention.cuh.</summary>
@@ -60,7 +67,7 @@ internal static class AttentionKernel
     /// <summary>Query heads that share a head of keys.</summary>
     public static int Group(AttentionFacts facts) => (int)(facts.Query.Shape[1].Value / facts.Key.Shape[1].Value);
 
-    public static KernelLaunch Launch(AttentionFacts facts, AttentionVariant variant, string name)
+    public static KernelLaunch Launch(AttentionFacts facts, AttentionVariant variant, string name, int multiprocessors)
     {
         TensorView q = facts.Query, k = facts.Key;
         string type = ProductText.Name(q.Type);
@@ -68,7 +75,7 @@ internal static class AttentionKernel
         (string, object)[] definitions =
         [
             ("KERNEL", "attention"), ("TYPE", type), ("HEAD", head), ("GROUP", group), ("QUERY_WARPS", variant.QueryWarps), ("KEY_WARPS", variant.KeyWarps), ("ROW_TILES", variant.RowTiles), ("KEYS", variant.Keys),
-            ("STAGES", variant.Stages), ("RESIDENT", variant.Resident), ("SPLIT", variant.Split), ("CAUSAL", facts.Causal ? 1 : 0), ("MASK", facts.Mask is null ? 0 : 1), ("MASK_TYPE", facts.Mask is { } m ? ProductText.Name(m.Type) : "float"),
+            ("STAGES", variant.Stages), ("RESIDENT", variant.Resident), ("PERSISTENT", variant.Persistent ? 1 : 0), ("SPLIT", variant.Split), ("CAUSAL", facts.Causal ? 1 : 0), ("MASK", facts.Mask is null ? 0 : 1), ("MASK_TYPE", facts.Mask is { } m ? ProductText.Name(m.Type) : "float"),
             ("PDL", variant.Programmatic ? 1 : 0), .. facts.ZeroWhereMasked ? new (string, object)[] { ("GUARD", 1) } : [],
         ];
         List<KernelArgument> arguments = [];
@@ -83,11 +90,12 @@ internal static class AttentionKernel
             arguments.AddRange(mask.Strides.Select((s, i) => ProductText.Wide(GeneratorOptions.Is(mask.Shape[i], 1) ? DimExpr.Zero : s)));
         }
         DimExpr queries = q.Shape[2], keys = k.Shape[2];
-        arguments.AddRange([ProductText.Int(queries), ProductText.Int(keys), ProductText.Int(keys - queries), new FloatArgument((float)facts.Scale)]);
+        arguments.AddRange([ProductText.Int(queries), ProductText.Int(keys), ProductText.Int(keys - queries), ProductText.Int(k.Shape[1]), ProductText.Int(q.Shape[0]), new FloatArgument((float)facts.Scale)]);
+        DimExpr tiles = DimExpr.CeilDiv(queries * group, variant.Rows);
         return new KernelLaunch
         {
             Name = name, Source = new KernelSource("attention", ProductText.Assemble(definitions, "", "attention.cuh"), variant.Split > 1 || variant.Programmatic ? 90 : Capability),
-            Grid = [DimExpr.CeilDiv(queries * group, variant.Rows) * variant.Split, k.Shape[1], q.Shape[0]], Block = [variant.Threads], Cluster = variant.Split > 1 ? [variant.Split] : [],
+            Grid = variant.Persistent ? [DimExpr.Min(tiles * k.Shape[1] * q.Shape[0], Math.Max(1, multiprocessors) * variant.BlocksOfMultiprocessor(head)), DimExpr.One, DimExpr.One] : [tiles * variant.Split, k.Shape[1], q.Shape[0]], Block = [variant.Threads], Cluster = variant.Split > 1 ? [variant.Split] : [],
             SharedBytes = variant.SharedBytes(head), Programmatic = variant.Programmatic, Arguments = arguments,
         };
     }

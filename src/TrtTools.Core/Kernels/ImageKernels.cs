@@ -112,7 +112,7 @@ internal static class ImageKernels
     /// <summary>Null with the reason where the region is no depthwise convolution that this variant runs: pixels of a thread, threads along the channels.</summary>
     public static KernelLaunch? Depthwise(Region region, ConvolutionFacts facts, (int Height, int Width, int Lanes) variant, string name, int multiprocessors, bool programmatic, out string reason)
     {
-        const int threads = 128;
+        int threads = Math.Max(1, 128 / variant.Lanes) * variant.Lanes;
         TensorView x = facts.Input, w = facts.Weight;
         if (!GeneratorOptions.Is(w.Shape[1], 1) || !w.Shape[0].TryGetValue(out long channels) || facts.Group != channels)
         {

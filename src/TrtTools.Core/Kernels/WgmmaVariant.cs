@@ -60,7 +60,7 @@ internal sealed record WgmmaVariant
         int span = PanelSpan(outSize), panel = (((Swap ? Q : 64) * span) + 1023) / 1024 * 1024;
         int result = stored && Split == 1 ? Groups * (Panels > 0 ? Panels : Blocks * (RowBytes(outSize) / span)) * panel : 0;
         int ring = Stages * StageBytes(size, weightsOutside);
-        if (Split > 1) ring = Math.Max(ring, TileRows * (Swap ? P + 4 : ((Q + 31) / 32 * 32) + 8) * 4);
+        if (Split > 1) ring += Split * ((TileRows + Split - 1) / Split) * (Swap ? P + 4 : ((Q + 31) / 32 * 32) + 8) * 4;
         return 1024 + ring + result + (((2 * Stages) + Groups) * 8);
     }
 

@@ -17,10 +17,10 @@ static __device__ __forceinline__ void barrier_expect(u32 barrier, u32 bytes)
 
 static __device__ __forceinline__ void barrier_arrive(u32 barrier) { asm volatile("{ .reg .b64 t; mbarrier.arrive.shared::cta.b64 t, [%0]; }" ::"r"(barrier) : "memory"); }
 
-// The same barrier in another block of the cluster.
+// The same barrier in another block of the cluster. Nothing is released by it: a release to the cluster would wait for all of this thread's memory accesses, in every step of a main loop.
 static __device__ __forceinline__ void barrier_arrive_remote(u32 barrier, u32 rank)
 {
-    asm volatile("{ .reg .b32 a; mapa.shared::cluster.u32 a, %0, %1; mbarrier.arrive.release.cluster.shared::cluster.b64 _, [a]; }" ::"r"(barrier), "r"(rank) : "memory");
+    asm volatile("{ .reg .b32 a; mapa.shared::cluster.u32 a, %0, %1; mbarrier.arrive.shared::cluster.b64 _, [a]; }" ::"r"(barrier), "r"(rank) : "memory");
 }
 
 static __device__ __forceinline__ bool barrier_try(u32 barrier, u32 parity)
@@ -57,9 +57,30 @@ static __device__ __forceinline__ void named_arrive(int id, int threads) { asm v
 
 static __device__ __forceinline__ void cluster_arrive() { asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory"); }
 
+// For blocks that have nothing to show each other but barriers (and fence_barrier_init before).
+static __device__ __forceinline__ void cluster_arrive_relaxed() { asm volatile("barrier.cluster.arrive.relaxed.aligned;" ::: "memory"); }
+
 static __device__ __forceinline__ void cluster_wait() { asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory"); }
 
 static __device__ __forceinline__ u32 cluster_rank() { u32 r; asm volatile("mov.u32 %0, %%cluster_ctarank;" : "=r"(r)); return r; }
+
+static __device__ __forceinline__ u32 remote_address(u32 address, u32 rank)
+{
+    u32 r;
+    asm("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(r) : "r"(address), "r"(rank));
+    return r;
+}
+
+// To shared memory of a block of the cluster; the bytes are counted by a barrier of that block.
+static __device__ __forceinline__ void store_remote(u32 to, u32 barrier, float a, float b)
+{
+    asm volatile("st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.v2.f32 [%0], {%2, %3}, [%1];" ::"r"(to), "r"(barrier), "f"(a), "f"(b) : "memory");
+}
+
+static __device__ __forceinline__ void store_remote(u32 to, u32 barrier, float a)
+{
+    asm volatile("st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.f32 [%0], %2, [%1];" ::"r"(to), "r"(barrier), "f"(a) : "memory");
+}
 
 static __device__ __forceinline__ float4 load_remote(u32 address, u32 rank)
 {

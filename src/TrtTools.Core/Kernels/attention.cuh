@@ -7,6 +7,7 @@
 //   TRT_QUERY_WARPS, TRT_KEY_WARPS, TRT_ROW_TILES (16-row tiles of a warp: 1, 2), TRT_KEYS (keys per warp and step, a multiple of 16), TRT_SPLIT
 //   TRT_STAGES (1, where all keys fit in one step, or 2), TRT_RESIDENT (0, or as many steps as all keys take: they are loaded at once then)
 //   TRT_GUARD 1: a row whose keys are all masked gives 0 instead of NaN
+//   TRT_PERSISTENT 1: blocks walk over tiles, heads and batches, the next one's operands on their way meanwhile (all keys resident)
 //   TRT_CAUSAL 0, 1       TRT_MASK 0, 1 with TRT_MASK_TYPE (float, tc::f16, tc::bf16)       TRT_PDL 0, 1
 #pragma once
 #include "async.cuh"
@@ -31,14 +32,22 @@ constexpr int kPitch = kHead * 2 + 16;          // an odd number of pieces: ldma
 constexpr int kQBytes = kRows * kPitch;
 constexpr int kTileBytes = kTileKeys * kPitch;
 constexpr int kBuffers = TRT_RESIDENT ? TRT_RESIDENT : TRT_STAGES;
+constexpr int kItemBytes = kQBytes + 2 * kBuffers * kTileBytes;
 constexpr int kPartials = TRT_KEY_WARPS * TRT_SPLIT;
 constexpr int kPartPitch = kHead + 4;           // floats
 
+static_assert(!TRT_PERSISTENT || (TRT_RESIDENT && kPartials == 1), "what stays loads a whole item at once");
 static_assert(TRT_KEYS % 16 == 0 && TRT_HEAD % 8 == 0, "tile");
 
 static __device__ __forceinline__ float exp2_fast(float x) { float y; asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x)); return y; }
 
 static __device__ __forceinline__ float negative_infinity() { return __int_as_float((int)0xff800000u); }
+
+// One tile of rows of one head, and the steps over its keys.
+struct Item
+{
+    int first_row, head, batch, step0, step1;
+};
 
 // Rows from memory, zeros beyond the last and beyond the head's size.
 static __device__ __forceinline__ void load_rows(u32 to, const Element *from, long long stride, int first, int count, int rows)
@@ -61,48 +70,82 @@ extern "C" __global__ void __launch_bounds__(tc::kThreads) TRT_KERNEL(
 #if TRT_MASK
     const TRT_MASK_TYPE *mask, long long mask_batch, long long mask_head, long long mask_row, long long mask_key,
 #endif
-    int queries, int keys, int causal_offset, float scale)
+    int queries, int keys, int causal_offset, int heads, int batches, float scale)
 {
     using namespace tc;
     extern __shared__ __align__(16) unsigned char shared[];
-    u32 qs = shared_address(shared), ks = qs + kQBytes, vs = ks + kBuffers * kTileBytes;
     int warp = threadIdx.x >> 5, lane = threadIdx.x & 31;
     int qw = warp % TRT_QUERY_WARPS, kw = warp / TRT_QUERY_WARPS;
     int rank = TRT_SPLIT > 1 ? (int)(blockIdx.x % TRT_SPLIT) : 0;
-    int first_row = (int)(blockIdx.x / TRT_SPLIT) * kRows, rows = TRT_GROUP * queries;
-    int head = blockIdx.y, batch = blockIdx.z;
+    int rows = TRT_GROUP * queries, tiles = (rows + kRows - 1) / kRows;
 
 #if TRT_PDL
     launch_dependents();
     wait_for_predecessors();
 #endif
-    q += batch * q_batch + head * TRT_GROUP * q_head;
-    k += batch * k_batch + head * k_head;
-    v += batch * v_batch + head * v_head;
-    y += batch * y_batch + head * TRT_GROUP * y_head;
-
-    int steps = (keys + kTileKeys - 1) / kTileKeys;
-    if (TRT_CAUSAL)
+    auto place = [&](int item) -> Item
     {
-        // Keys that no row of this block sees.
-        int last_row = min(first_row + kRows, rows) - 1;
-        int last_query = TRT_GROUP == 1 ? last_row : queries - 1;
-        steps = min(steps, max(0, last_query + causal_offset) / kTileKeys + 1);
-    }
-    int step0 = steps * rank / TRT_SPLIT, step1 = steps * (rank + 1) / TRT_SPLIT;
-
-    for (int i = threadIdx.x; i < kRows * kChunks; i += kThreads)
+        Item it;
+        if (TRT_PERSISTENT)
+        {
+            int line = item / tiles;
+            it.first_row = (item - line * tiles) * kRows;
+            it.batch = line / heads;
+            it.head = line - it.batch * heads;
+        }
+        else
+        {
+            it.first_row = (int)(blockIdx.x / TRT_SPLIT) * kRows;
+            it.head = blockIdx.y;
+            it.batch = blockIdx.z;
+        }
+        int steps = (keys + kTileKeys - 1) / kTileKeys;
+        if (TRT_CAUSAL)
+        {
+            // Keys that no row of this block sees.
+            int last_row = min(it.first_row + kRows, rows) - 1;
+            int last_query = TRT_GROUP == 1 ? last_row : queries - 1;
+            steps = min(steps, max(0, last_query + causal_offset) / kTileKeys + 1);
+        }
+        it.step0 = steps * rank / TRT_SPLIT;
+        it.step1 = steps * (rank + 1) / TRT_SPLIT;
+        return it;
+    };
+    // The rows of q and the first keys, or all of them; then the values.
+    auto load = [&](const Item &it, u32 to)
     {
-        int r = i / kChunks, c = i - r * kChunks, row = first_row + r;
-        bool valid = row < rows && (TRT_HEAD == kHead || c * 8 < TRT_HEAD);
-        int g = TRT_GROUP == 1 ? 0 : row / queries;
-        copy_async_16(qs + r * kPitch + c * 16, valid ? q + g * q_head + (row - g * queries) * q_row + c * 8 : q, valid);
+        const Element *from = q + it.batch * q_batch + it.head * TRT_GROUP * q_head;
+        for (int i = threadIdx.x; i < kRows * kChunks; i += kThreads)
+        {
+            int r = i / kChunks, c = i - r * kChunks, row = it.first_row + r;
+            bool valid = row < rows && (TRT_HEAD == kHead || c * 8 < TRT_HEAD);
+            int g = TRT_GROUP == 1 ? 0 : row / queries;
+            copy_async_16(to + r * kPitch + c * 16, valid ? from + g * q_head + (row - g * queries) * q_row + c * 8 : q, valid);
+        }
+        int at_once = TRT_RESIDENT ? it.step1 - it.step0 : min(1, it.step1 - it.step0);
+        load_rows(to + kQBytes, k + it.batch * k_batch + it.head * k_head, k_row, it.step0 * kTileKeys, keys, at_once * kTileKeys);
+        copy_async_commit();
+        load_rows(to + kQBytes + kBuffers * kTileBytes, v + it.batch * v_batch + it.head * v_head, v_row, it.step0 * kTileKeys, keys, at_once * kTileKeys);
+        copy_async_commit();
+    };
+
+    int items = TRT_PERSISTENT ? tiles * heads * batches : 1, item = TRT_PERSISTENT ? blockIdx.x : 0, side = 0;
+    if (item < items) load(place(item), shared_address(shared));
+#pragma unroll 1
+    for (; item < items; item += TRT_PERSISTENT ? gridDim.x : 1)
+    {
+    Item it = place(item);
+    int first_row = it.first_row, head = it.head, batch = it.batch, step0 = it.step0, step1 = it.step1;
+    TRT_TYPE *to = y + batch * y_batch + head * TRT_GROUP * y_head;
+    u32 qs = shared_address(shared) + side * kItemBytes, ks = qs + kQBytes, vs = ks + kBuffers * kTileBytes;
+    unsigned char *own = shared + side * kItemBytes;
+    if (TRT_PERSISTENT)
+    {
+        int next = item + gridDim.x;
+        side ^= 1;
+        if (next < items) load(place(next), shared_address(shared) + side * kItemBytes);
+        else { copy_async_commit(); copy_async_commit(); }
     }
-    int at_once = TRT_RESIDENT ? step1 - step0 : min(1, step1 - step0);
-    load_rows(ks, k, k_row, step0 * kTileKeys, keys, at_once * kTileKeys);
-    copy_async_commit();
-    load_rows(vs, v, v_row, step0 * kTileKeys, keys, at_once * kTileKeys);
-    copy_async_commit();
 
     u32 qf[TRT_ROW_TILES][kHead / 16][4];
     float out[TRT_ROW_TILES][kHead / 8][4];
@@ -126,20 +169,20 @@ extern "C" __global__ void __launch_bounds__(tc::kThreads) TRT_KERNEL(
         if (!TRT_RESIDENT && TRT_STAGES == 1 && step > step0)
         {
             __syncthreads();
-            load_rows(ks, k, k_row, step * kTileKeys, keys, kTileKeys);
+            load_rows(ks, k + batch * k_batch + head * k_head, k_row, step * kTileKeys, keys, kTileKeys);
             copy_async_commit();
-            load_rows(vs, v, v_row, step * kTileKeys, keys, kTileKeys);
+            load_rows(vs, v + batch * v_batch + head * v_head, v_row, step * kTileKeys, keys, kTileKeys);
             copy_async_commit();
         }
         if (more)
         {
-            load_rows(ks + (at ^ 1) * kTileBytes, k, k_row, (step + 1) * kTileKeys, keys, kTileKeys);
+            load_rows(ks + (at ^ 1) * kTileBytes, k + batch * k_batch + head * k_head, k_row, (step + 1) * kTileKeys, keys, kTileKeys);
             copy_async_commit();
-            load_rows(vs + (at ^ 1) * kTileBytes, v, v_row, (step + 1) * kTileKeys, keys, kTileKeys);
+            load_rows(vs + (at ^ 1) * kTileBytes, v + batch * v_batch + head * v_head, v_row, (step + 1) * kTileKeys, keys, kTileKeys);
             copy_async_commit();
             copy_async_wait<3>();
         }
-        else if (fresh) copy_async_wait<1>();
+        else if (fresh) copy_async_wait<TRT_PERSISTENT ? 3 : 1>();
         if (fresh) __syncthreads();
         if (step == step0)
         {
@@ -254,7 +297,7 @@ extern "C" __global__ void __launch_bounds__(tc::kThreads) TRT_KERNEL(
         }
 
         if (more) copy_async_wait<2>();
-        else if (fresh) copy_async_wait<0>();
+        else if (fresh) copy_async_wait<TRT_PERSISTENT ? 2 : 0>();
         if (fresh) __syncthreads();
         u32 vt = vs + at * kTileBytes + kw * TRT_KEYS * kPitch;
 #pragma unroll
@@ -282,7 +325,7 @@ extern "C" __global__ void __launch_bounds__(tc::kThreads) TRT_KERNEL(
         }
         if (!TRT_RESIDENT && TRT_STAGES > 1) __syncthreads();
     }
-    copy_async_wait<0>();
+    if (!TRT_PERSISTENT) copy_async_wait<0>();
 
 #pragma unroll
     for (int m = 0; m < TRT_ROW_TILES; m++)
@@ -318,8 +361,8 @@ extern "C" __global__ void __launch_bounds__(tc::kThreads) TRT_KERNEL(
             int r = i / (TRT_HEAD / 8), c = i - r * (TRT_HEAD / 8), row = first_row + qw * kWarpRows + r;
             if (row >= rows) continue;
             int g = TRT_GROUP == 1 ? 0 : row / queries;
-            uint4 piece = *reinterpret_cast<const uint4 *>(shared + (qw * kWarpRows + r) * kPitch + c * 16);
-            *reinterpret_cast<uint4 *>(y + g * y_head + (row - g * queries) * y_row + c * 8) = piece;
+            uint4 piece = *reinterpret_cast<const uint4 *>(own + (qw * kWarpRows + r) * kPitch + c * 16);
+            *reinterpret_cast<uint4 *>(to + g * y_head + (row - g * queries) * y_row + c * 8) = piece;
         }
     }
     else
@@ -369,8 +412,10 @@ extern "C" __global__ void __launch_bounds__(tc::kThreads) TRT_KERNEL(
 #pragma unroll
             for (int e = 0; e < 4; e++) o[e] = TRT_GUARD && !(total > 0.f) ? 0.f : o[e] / total;
             int g = TRT_GROUP == 1 ? 0 : row / queries;
-            store_vector<Element, 4>(y + g * y_head + (row - g * queries) * y_row + c, o);
+            store_vector<Element, 4>(to + g * y_head + (row - g * queries) * y_row + c, o);
         }
         if (TRT_SPLIT > 1) { cluster_arrive(); cluster_wait(); }
+    }
+    if (TRT_PERSISTENT) __syncthreads();
     }
 }

@@ -28,11 +28,12 @@ constexpr int kWeightPitch = kK * 2 + 16 + (kK / 8 % 2 ? 16 : 0);    // an odd n
 constexpr int kWeightBytes = TRT_COLS * kWeightPitch;
 constexpr int kOutPitch = TRT_COLS * 2 + 16;
 constexpr int kStemThreads = 256;
+constexpr int kPatchItems = kStepped * kPatchH * kPatchW, kAhead = (kPatchItems + kStemThreads - 1) / kStemThreads;
 constexpr int kGroups8 = TRT_COLS / 8;
 
 }
 
-extern "C" __global__ void __launch_bounds__(256) TRT_KERNEL(
+extern "C" __global__ void __launch_bounds__(256, 2) TRT_KERNEL(
     const TRT_IN *x, long long x_n, long long x_c, long long x_h, long long x_w,
     const TRT_W *w, long long w_k, long long w_c, long long w_r, long long w_s,
     TRT_TYPE *y, long long y_n, long long y_p, long long y_q,
@@ -64,34 +65,41 @@ extern "C" __global__ void __launch_bounds__(256) TRT_KERNEL(
     wait_for_predecessors();
 #endif
 
-    // Where this thread's pairs of each k-step lie, relative to its pixel.
-    int place[kK / 16][2];
-#pragma unroll
-    for (int i = 0; i < kK / 16; i++)
-    {
-#pragma unroll
-        for (int h = 0; h < 2; h++)
-        {
-            int k = i * 16 + (lane & 3) * 2 + h * 8, r = k / kRun;
-            place[i][h] = r < TRT_R ? r * kPatchRow + (k - r * kRun) : 0;
-        }
-    }
-
     Epilogue epilogue{{op0, 0, 0, 0}, {op1, 0, 0, 0}, {op2, 0, 0, 0}, {op3, 0, 0, 0}, 0, 0, 0, cols, images * out_h * out_w};
     int tiles_w = (out_w + kSide - 1) / kSide, tiles_h = (out_h + kSide - 1) / kSide;
     int total = images * tiles_h * tiles_w;
+    // A tile's patch goes through registers, so that the next one's loads run behind the products.
+    float ahead[kAhead];
+    auto fetch_patch = [&](int t)
+    {
+        int line = t / tiles_w, n = line / tiles_h;
+        int ih0 = (line - n * tiles_h) * kSide * TRT_STRIDE_H - TRT_PAD_H, iw0 = (t - line * tiles_w) * kSide * TRT_STRIDE_W - TRT_PAD_W;
+        const TRT_IN *image = x + n * x_n;
+        // Opaque, or all items' places would be kept in registers from tile to tile.
+        int thread = threadIdx.x;
+        asm volatile("" : "+r"(thread));
+#pragma unroll
+        for (int i = 0; i < kAhead; i++)
+        {
+            int item = i * kStemThreads + thread;
+            int row = item / kPatchW, col = item - row * kPatchW, c = row / kPatchH, r = row - c * kPatchH;
+            int ih = ih0 + r, iw = iw0 + col;
+            bool real = c < TRT_CHANNELS && ih >= 0 && ih < height && iw >= 0 && iw < width;
+            ahead[i] = real ? to_float(image[c * x_c + ih * x_h + iw * x_w]) : 0.f;
+        }
+    };
+    if (blockIdx.x < total) fetch_patch(blockIdx.x);
     for (int t = blockIdx.x; t < total; t += gridDim.x)
     {
         int line = t / tiles_w, q0 = (t - line * tiles_w) * kSide, n = line / tiles_h, p0 = (line - n * tiles_h) * kSide;
-        int ih0 = p0 * TRT_STRIDE_H - TRT_PAD_H, iw0 = q0 * TRT_STRIDE_W - TRT_PAD_W;
-        const TRT_IN *image = x + n * x_n;
-        for (int i = threadIdx.x; i < kStepped * kPatchH * kPatchW; i += kStemThreads)
+        int thread = threadIdx.x;
+        asm volatile("" : "+r"(thread));
+#pragma unroll
+        for (int i = 0; i < kAhead; i++)
         {
-            int row = i / kPatchW, col = i - row * kPatchW, c = row / kPatchH, r = row - c * kPatchH;
-            int ih = ih0 + r, iw = iw0 + col;
-            bool real = c < TRT_CHANNELS && ih >= 0 && ih < height && iw >= 0 && iw < width;
-            float v = real ? to_float(image[c * x_c + ih * x_h + iw * x_w]) : 0.f;
-            from_float(v, patch[r * kPatchRow + col * kStepped + c]);
+            int item = i * kStemThreads + thread;
+            int row = item / kPatchW, col = item - row * kPatchW, c = row / kPatchH, r = row - c * kPatchH;
+            if (item < kPatchItems) from_float(ahead[i], patch[r * kPatchRow + col * kStepped + c]);
         }
         if (threadIdx.x < kPatchH)
         {
@@ -99,6 +107,7 @@ extern "C" __global__ void __launch_bounds__(256) TRT_KERNEL(
             for (int j = kPatchW * kStepped; j < kPatchRow; j++) patch[threadIdx.x * kPatchRow + j].bits = 0;
         }
         __syncthreads();
+        if (t + gridDim.x < total) fetch_patch(t + gridDim.x);
 
         float sum[2][kGroups8][4];
 #pragma unroll
@@ -109,7 +118,7 @@ extern "C" __global__ void __launch_bounds__(256) TRT_KERNEL(
         }
         const Element *mine[2];
 #pragma unroll
-        for (int m = 0; m < 2; m++) mine[m] = patch + (warp * 2 + m) * TRT_STRIDE_H * kPatchRow + (lane >> 2) * TRT_STRIDE_W * kStepped;
+        for (int m = 0; m < 2; m++) mine[m] = patch + (warp * 2 + m) * TRT_STRIDE_H * kPatchRow + (lane >> 2) * TRT_STRIDE_W * kStepped + (lane & 3) * 2;
 #pragma unroll
         for (int i = 0; i < kK / 16; i++)
         {
@@ -120,8 +129,13 @@ extern "C" __global__ void __launch_bounds__(256) TRT_KERNEL(
 #pragma unroll
                 for (int h = 0; h < 2; h++)
                 {
-                    a[m][h * 2] = *reinterpret_cast<const u32 *>(mine[m] + place[i][h]);
-                    a[m][h * 2 + 1] = *reinterpret_cast<const u32 *>(mine[m] + place[i][h] + 8 * TRT_STRIDE_W * kStepped);
+                    // k = k0 + 2 · (lane & 3) lies in filter row r0, or in the next where the run ends between; behind the last row is nothing but zeros of the weights.
+                    constexpr int step = 8 * TRT_STRIDE_W * kStepped;
+                    int k0 = i * 16 + h * 8, r0 = k0 / kRun, rest = k0 - r0 * kRun, place = r0 * kPatchRow + rest;
+                    if (rest + (lane & 3) * 2 >= kRun) { place += kPatchRow - kRun; r0++; }
+                    if (k0 + 6 >= TRT_R * kRun && r0 >= TRT_R) place = 0;
+                    a[m][h * 2] = *reinterpret_cast<const u32 *>(mine[m] + place);
+                    a[m][h * 2 + 1] = *reinterpret_cast<const u32 *>(mine[m] + place + step);
                 }
             }
 #pragma unroll

@@ -78,8 +78,10 @@ constexpr int kPanels = (kTileRowBytes + kPanelSpan - 1) / kPanelSpan;   // of o
 constexpr int kHeldPanels = TRT_PANELS ? TRT_PANELS : kBlocks * kPanels;                             // of one warpgroup
 constexpr int kOutBytes = TRT_STORE && TRT_SPLIT == 1 ? kGroups * kHeldPanels * kPanelBytes : 0;
 
-// Where one part of the sum lies for the other blocks of a cluster: rows of the output, padded against bank conflicts.
+// Blocks that share a tile's k share its rows when it is finished: each gets their parts of its own rows, padded against bank conflicts.
 constexpr int kPartStride = TRT_SWAP ? TRT_BP + 4 : (TRT_BQ + 31) / 32 * 32 + 8;
+constexpr int kOwnRows = (kTileRows + TRT_SPLIT - 1) / TRT_SPLIT;
+constexpr int kPartBytes = TRT_SPLIT > 1 ? TRT_SPLIT * kOwnRows * kPartStride * 4 : 0;
 
 static_assert(TRT_BP % 64 == 0 && TRT_BQ % 8 == 0 && kBlocks >= 1, "tile");
 static_assert(!TRT_STORE || !TRT_SWAP || sizeof(Out) == 2, "a swapped tile is stored by TMA as 16-bit numbers only");
@@ -311,15 +313,15 @@ static __device__ __forceinline__ void accumulate(Sum (&sum)[kBlocks][TRT_BQ / 2
     }
 }
 
-// What the epilogue will read comes nearer while the product is computed: the share of a tile that this thread's blocks finish.
+// What the epilogue will read comes nearer while the product is computed.
 static __device__ __forceinline__ void warm(const Epilogue &epilogue, const Tile &tile, int rank)
 {
-    constexpr int chunks = kTileCols / 8, items = kTileRows * chunks, parts = TRT_SPLIT * kMathThreads;
-    if constexpr (Epilogue::kReadsFull && !(TRT_STORE && TRT_SPLIT == 1) && items <= 16 * parts)
+    constexpr int chunks = kTileCols / 8, items = kOwnRows * chunks;
+    if constexpr (Epilogue::kReadsFull && !(TRT_STORE && TRT_SPLIT == 1) && items <= 16 * kMathThreads)
     {
-        for (int item = rank * kMathThreads + threadIdx.x; item < items; item += parts)
+        for (int item = threadIdx.x; item < items; item += kMathThreads)
         {
-            int r = item / chunks, c = (item - r * chunks) * 8;
+            int r = item / chunks + rank * kOwnRows, c = (item - item / chunks * chunks) * 8;
             if (tile.row + r < epilogue.rows && tile.col + c < epilogue.cols) epilogue.warm_full(tile.row + r, tile.col + c);
         }
     }
@@ -476,11 +478,9 @@ static __device__ __forceinline__ void finish_directly(Sum (&sum)[kBlocks][TRT_B
 
 static __device__ __forceinline__ float as_float(float x) { return x; }
 static __device__ __forceinline__ float as_float(int x) { return __int_as_float(x); }
-static __device__ __forceinline__ void from_bits(float x, float &y) { y = x; }
-static __device__ __forceinline__ void from_bits(float x, int &y) { y = __float_as_int(x); }
 
-// Parts of a tile from the blocks of a cluster: each block adds up its share of the rows, in the order of ranks, and stores it.
-static __device__ __forceinline__ void finish_split(Sum (&sum)[kBlocks][TRT_BQ / 2], Sum *part, int block0)
+// This block's part of the sums to those who finish the rows.
+static __device__ __forceinline__ void send_parts(Sum (&sum)[kBlocks][TRT_BQ / 2], u32 parts, u32 barrier, int block0, int rank)
 {
     int thread = threadIdx.x & 127, warp = thread >> 5, lane = thread & 31;
 #pragma unroll
@@ -493,48 +493,48 @@ static __device__ __forceinline__ void finish_split(Sum (&sum)[kBlocks][TRT_BQ /
             for (int h = 0; h < 2; h++)
             {
                 int p = (block0 + m) * 64 + warp * 16 + h * 8 + (lane >> 2), c = j * 8 + (lane & 3) * 2;
-                Sum a = sum[m][j * 4 + h * 2], b = sum[m][j * 4 + h * 2 + 1];
-                if (TRT_SWAP)
+                float a = as_float(sum[m][j * 4 + h * 2]), b = as_float(sum[m][j * 4 + h * 2 + 1]);
+#pragma unroll
+                for (int e = 0; e < (TRT_SWAP ? 2 : 1); e++)
                 {
-                    part[c * kPartStride + p] = a;
-                    part[(c + 1) * kPartStride + p] = b;
+                    int row = TRT_SWAP ? c + e : p, col = TRT_SWAP ? p : c, owner = row / kOwnRows;
+                    u32 to = remote_address(parts + ((rank * kOwnRows + row - owner * kOwnRows) * kPartStride + col) * 4, owner), counted = remote_address(barrier, owner);
+                    if (TRT_SWAP) store_remote(to, counted, e ? b : a);
+                    else store_remote(to, counted, a, b);
                 }
-                else *reinterpret_cast<float2 *>(part + p * kPartStride + c) = make_float2(as_float(a), as_float(b));
             }
         }
     }
 }
 
-static __device__ __forceinline__ void gather_split(u32 part, Out *y, long long y_row, const Epilogue &epilogue, const Tile &tile, int rank)
+// The rows that this block finishes, their parts added in the order of ranks.
+static __device__ __forceinline__ void add_parts(const Sum *parts, Out *y, long long y_row, const Epilogue &epilogue, const Tile &tile, int rank)
 {
-    constexpr int chunks = kTileCols / 8, items = kTileRows * chunks;
-    for (int item = rank * kMathThreads + threadIdx.x; item < items; item += TRT_SPLIT * kMathThreads)
+    constexpr int chunks = kTileCols / 8;
+    int rows = min(kOwnRows, kTileRows - rank * kOwnRows);
+    for (int item = threadIdx.x; item < rows * chunks; item += kMathThreads)
     {
         int r = item / chunks, c = (item - r * chunks) * 8;
-        int row = tile.row + r, col = tile.col + c;
+        int row = tile.row + rank * kOwnRows + r, col = tile.col + c;
         if (row >= epilogue.rows || col >= epilogue.cols) continue;
-        float4 lo[TRT_SPLIT], hi[TRT_SPLIT];
-        u32 from = part + (r * kPartStride + c) * 4;
-#pragma unroll
-        for (int s = 0; s < TRT_SPLIT; s++) { lo[s] = load_remote(from, s); hi[s] = load_remote(from + 16, s); }
         Sum v[8] = {0, 0, 0, 0, 0, 0, 0, 0};
 #pragma unroll
         for (int s = 0; s < TRT_SPLIT; s++)
         {
-            float words[8] = {lo[s].x, lo[s].y, lo[s].z, lo[s].w, hi[s].x, hi[s].y, hi[s].z, hi[s].w};
+            union { float4 words[2]; Sum items[8]; } part;
+            const float4 *from = reinterpret_cast<const float4 *>(parts + (s * kOwnRows + r) * kPartStride + c);
+            part.words[0] = from[0];
+            part.words[1] = from[1];
 #pragma unroll
-            for (int i = 0; i < 8; i++)
-            {
-                Sum part;
-                from_bits(words[i], part);
-                v[i] += part;
-            }
+            for (int i = 0; i < 8; i++) v[i] += part.items[i];
         }
         float f[8], result[8];
         epilogue.apply<8, false>(v, f, row, col, result);
         put<Out, 8>(y + row * y_row, col, epilogue.cols, result);
     }
 }
+
+static __device__ __forceinline__ u32 part_bytes(int rank) { return TRT_SPLIT * max(0, min(kOwnRows, kTileRows - rank * kOwnRows)) * kTileCols * 4; }
 
 }
 
@@ -557,7 +557,7 @@ extern "C" __global__ void __launch_bounds__(tc::kThreads, 1) TRT_KERNEL(
     extern __shared__ unsigned char shared[];
     u32 base = (shared_address(shared) + 1023) & ~1023u;
     u32 out = base + TRT_STAGES * kStageBytes;
-    u32 full = out + kOutBytes, empty = full + TRT_STAGES * 8, first_ready = empty + TRT_STAGES * 8;
+    u32 parts = out + kOutBytes, full = parts + kPartBytes, empty = full + TRT_STAGES * 8, first_ready = empty + TRT_STAGES * 8;
     int warp = threadIdx.x >> 5, group = warp >> 2;
     int rank = kCluster > 1 || TRT_SPLIT > 1 ? (int)cluster_rank() : 0;
 
@@ -573,14 +573,16 @@ extern "C" __global__ void __launch_bounds__(tc::kThreads, 1) TRT_KERNEL(
         }
         for (int i = 0; i < kGroups; i++) barrier_init(first_ready + i * 8, 1);
         fence_barrier_init();
+        // Without splitting, the first of these counts operand 0, otherwise the parts.
+        if (TRT_SPLIT > 1) barrier_expect(first_ready, part_bytes(rank));
     }
     __syncthreads();
-    if (kCluster > 1) { cluster_arrive(); cluster_wait(); }
+    if (kCluster > 1 || TRT_SPLIT > 1) { cluster_arrive_relaxed(); cluster_wait(); }
 
     if (warp >= kGroups * 4)
     {
 #if TRT_REGISTERS
-        asm volatile("setmaxnreg.dec.sync.aligned.u32 40;");
+        asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(TRT_GROUPS == 3 ? 24 : 40));
 #endif
         if (threadIdx.x == kMathThreads)
         {
@@ -682,8 +684,9 @@ extern "C" __global__ void __launch_bounds__(tc::kThreads, 1) TRT_KERNEL(
                 if (!mine) continue;
             }
 #if TRT_SPLIT > 1
-            named_sync(5, kMathThreads);
-            finish_split(sum, (Sum *)(shared + (base - shared_address(shared))), block0);
+            send_parts(sum, parts, first_ready, block0, rank);
+            barrier_wait(first_ready, 0);
+            add_parts((const Sum *)(shared + (parts - shared_address(shared))), y + tile.batch0 * y_batch0 + tile.batch1 * y_batch1, y_row, epilogue, tile, rank);
 #elif TRT_STORE
 #if TRT_FIRST_TMA
             barrier_wait(my_first, first_parity);
@@ -695,24 +698,9 @@ extern "C" __global__ void __launch_bounds__(tc::kThreads, 1) TRT_KERNEL(
 #endif
         }
 #if TRT_STORE && TRT_SPLIT == 1
-        if ((threadIdx.x & 127) == 0) tma_wait<0>();
+        if ((threadIdx.x & 127) == 0) tma_wait_read<0>();
 #endif
     }
-#if TRT_SPLIT > 1
-    cluster_arrive();
-    cluster_wait();
-    if (warp < kGroups * 4)
-    {
-        Share share(rows, cols, batches0, batches1, pieces, rank);
-        Tile tile = share.space.at(share.start, rank);
-        Epilogue epilogue{{op0, op0_batch0, op0_batch1, op0_row}, {op1, op1_batch0, op1_batch1, op1_row}, {op2, op2_batch0, op2_batch1, op2_row}, {op3, op3_batch0, op3_batch1, op3_row},
-                          tile.batch0, tile.batch1, tile.batch1 * batches0 + tile.batch0, cols, rows};
-        gather_split(base, y + tile.batch0 * y_batch0 + tile.batch1 * y_batch1, y_row, epilogue, tile, rank);
-    }
-    // Nobody leaves while another block may still read its part.
-    cluster_arrive();
-    cluster_wait();
-#else
-    if (kCluster > 1) { cluster_arrive(); cluster_wait(); }
-#endif
+    // Nobody leaves while its peer may still write to its memory. Where k is split, everyone has waited for all that comes.
+    if (kCluster > 1) { cluster_arrive_relaxed(); cluster_wait(); }
 }

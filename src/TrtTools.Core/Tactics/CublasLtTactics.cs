@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Globalization;
 using TrtTools.Kernels;
 using TrtTools.Launch;
@@ -9,13 +8,13 @@ namespace TrtTools.Tactics;
 
 /// <summary>Matrix products, and convolutions that are such, by cuBLASLt with what follows them in its epilogue.</summary>
 /// <param name="library">Asks the library on the device; null where there is none: one tactic is offered then, whose algorithm the runtime asks for.</param>
-internal sealed class CublasLtTactics(ILibraryAdapter? library) : ITacticSource
+internal sealed class CublasLtTactics(ILibraryAdapter? library, LibraryAnswers? answers = null) : ITacticSource
 {
     /// <summary>Candidates that are asked for; a thorough build asks for more.</summary>
     private const int Candidates = 16, ThoroughCandidates = 32;
 
     // One question for all regions that differ in their weights alone.
-    private readonly ConcurrentDictionary<string, IReadOnlyList<LibraryCandidate>> _answers = new(StringComparer.Ordinal);
+    private readonly LibraryAnswers _answers = answers ?? new LibraryAnswers(null, "");
 
     public string Name => CublasLtAdapter.Library;
 
@@ -41,7 +40,7 @@ internal sealed class CublasLtTactics(ILibraryAdapter? library) : ITacticSource
             yield return Offer.Rejected(Name, "its shapes are known only at run time");
             yield break;
         }
-        IReadOnlyList<LibraryCandidate> found = LibraryWorkspace.Ask(_answers, library, request, context.Thorough ? ThoroughCandidates : Candidates);
+        IReadOnlyList<LibraryCandidate> found = _answers.Ask(library, request, context.Thorough ? ThoroughCandidates : Candidates);
         if (found.Count == 0) yield return Offer.Rejected(Name, string.Create(CultureInfo.InvariantCulture, $"the library has no algorithm for this product in {context.WorkspaceLimit >> 20} MB of workspace"));
         foreach (LibraryCandidate candidate in found)
         {

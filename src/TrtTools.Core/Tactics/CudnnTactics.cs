@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Globalization;
 using TrtTools.Kernels;
 using TrtTools.Launch;
@@ -10,11 +9,11 @@ namespace TrtTools.Tactics;
 /// <summary>Convolutions by cuDNN with bias, activation and residual in the same call.</summary>
 /// <param name="library">Asks the library on the device; null where there is none: one tactic is offered then, whose plan the runtime asks for.</param>
 /// <param name="another">An adapter for a thread of its own, which disposes it.</param>
-internal sealed class CudnnTactics(ILibraryAdapter? library, Func<ILibraryAdapter>? another = null) : ITacticSource
+internal sealed class CudnnTactics(ILibraryAdapter? library, Func<ILibraryAdapter>? another = null, LibraryAnswers? answers = null) : ITacticSource
 {
     private const int Candidates = 8, ThoroughCandidates = 24, MostThreads = 16;
 
-    private readonly ConcurrentDictionary<string, IReadOnlyList<LibraryCandidate>> _answers = new(StringComparer.Ordinal);
+    private readonly LibraryAnswers _answers = answers ?? new LibraryAnswers(null, "");
 
     public string Name => CudnnAdapter.Library;
 
@@ -30,19 +29,19 @@ internal sealed class CudnnTactics(ILibraryAdapter? library, Func<ILibraryAdapte
     /// <summary>The library compiles most of its candidates, one after another: several threads ask at a time.</summary>
     public void Prepare(IReadOnlyList<Region> regions, TacticContext context, CancellationToken stop)
     {
-        if (another is null) return;
+        if (library is null || another is null) return;
         int count = context.Thorough ? ThoroughCandidates : Candidates;
-        Dictionary<string, LibraryRequest> open = new(StringComparer.Ordinal);
+        List<LibraryRequest> open = [];
         foreach (Region region in regions)
         {
             if (region.Facts is not ConvolutionFacts facts || region.Nests.Count != 1 || Problem(facts, region.Nests[0], context, out LibraryTacticLaunch? call) is not null) continue;
-            if (LibraryWorkspace.Request(call!, context, context.WorkspaceLimit) is { } request && LibraryWorkspace.Question(request, count) is var question && !_answers.ContainsKey(question)) open[question] = request;
+            if (LibraryWorkspace.Request(call!, context, context.WorkspaceLimit) is { } request && !_answers.Has(library, request, count)) open.Add(request with { Stop = stop });
         }
         if (open.Count < 2) return;
         Parallel.ForEach(open, new ParallelOptions { MaxDegreeOfParallelism = Math.Min(MostThreads, Environment.ProcessorCount), CancellationToken = stop }, another,
-            (question, _, adapter) =>
+            (request, _, adapter) =>
             {
-                _answers.TryAdd(question.Key, adapter.Candidates(question.Value, count));
+                _answers.Ask(adapter, request, count);
                 return adapter;
             },
             adapter => adapter.Dispose());
@@ -61,7 +60,7 @@ internal sealed class CudnnTactics(ILibraryAdapter? library, Func<ILibraryAdapte
             yield return Offer.Rejected(Name, "its shapes are known only at run time");
             yield break;
         }
-        IReadOnlyList<LibraryCandidate> found = LibraryWorkspace.Ask(_answers, library, request, context.Thorough ? ThoroughCandidates : Candidates);
+        IReadOnlyList<LibraryCandidate> found = _answers.Ask(library, request, context.Thorough ? ThoroughCandidates : Candidates);
         if (found.Count == 0) yield return Offer.Rejected(Name, string.Create(CultureInfo.InvariantCulture, $"the library has no plan for this convolution in {context.WorkspaceLimit >> 20} MB of workspace"));
         foreach (LibraryCandidate candidate in found)
         {

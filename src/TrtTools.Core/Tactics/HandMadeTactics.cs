@@ -115,12 +115,12 @@ internal sealed class HandMadeTactics : ITacticSource
     private static IEnumerable<(int Height, int Width, int Lanes)> ImageCandidates(ConvolutionFacts facts, TacticContext context)
     {
         long channels = facts.Weight.Shape[0].TryGetValue(out long known) ? known : 64, width = context.Value(facts.Input.Shape[^1]) ?? 64;
-        int lanes = channels >= 256 ? 16 : channels >= 64 ? 8 : 4;
-        foreach ((int h, int w) in new[] { (1, 4), (1, 2), (2, 2), (2, 4), (1, 8) })
+        // Threads along the channels leave none idle where the channels' 16-byte pieces are a multiple of them.
+        int[] lanes = [.. Enumerable.Range(1, 64).Where(d => channels / 8 % d == 0).OrderBy(d => Math.Abs(Math.Log2(d / 12.0))).Take(context.Thorough ? 3 : 2)];
+        foreach ((int h, int w) in new[] { (1, 4), (2, 2), (1, 2), (2, 4) })
         {
-            if (w > 1 && w >= 2 * width) continue;
-            yield return (h, w, lanes);
-            if (context.Thorough) yield return (h, w, lanes * 2);
+            if (w >= 2 * width) continue;
+            foreach (int own in lanes) yield return (h, w, own);
         }
     }
 
@@ -135,7 +135,7 @@ internal sealed class HandMadeTactics : ITacticSource
         {
             AttentionVariant variant = shape with { Programmatic = IsHopper(context) };
             string name = $"trt attention {variant}";
-            offers.Add(variant.SharedBytes(head) > SharedLimit(context) ? Offer.Rejected(name, string.Create(CultureInfo.InvariantCulture, $"needs {variant.SharedBytes(head)} bytes of shared memory, a block has {SharedLimit(context)}")) : Of(AttentionKernel.Launch(facts, variant, name)));
+            offers.Add(variant.SharedBytes(head) > SharedLimit(context) ? Offer.Rejected(name, string.Create(CultureInfo.InvariantCulture, $"needs {variant.SharedBytes(head)} bytes of shared memory, a block has {SharedLimit(context)}")) : Of(AttentionKernel.Launch(facts, variant, name, context.Multiprocessors)));
         }
         return offers;
     }

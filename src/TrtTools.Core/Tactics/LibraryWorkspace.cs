@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using TrtTools.Kernels;
 using TrtTools.Launch;
@@ -38,17 +37,6 @@ internal static class LibraryWorkspace
         }
         return new LibraryRequest { Operation = call.Operation, Extents = extents, Settings = call.Settings, WorkspaceBytes = workspaceBytes };
     }
-
-    /// <summary>The library's candidates; equal questions are asked once.</summary>
-    public static IReadOnlyList<LibraryCandidate> Ask(ConcurrentDictionary<string, IReadOnlyList<LibraryCandidate>> answers, ILibraryAdapter library, LibraryRequest request, int count)
-    {
-        string question = Question(request, count);
-        if (!answers.TryGetValue(question, out IReadOnlyList<LibraryCandidate>? found)) answers[question] = found = library.Candidates(request, count);
-        return found;
-    }
-
-    public static string Question(LibraryRequest request, int count) =>
-        $"{request.Operation} {string.Join(' ', request.Extents)} {string.Join(' ', request.Settings.OrderBy(s => s.Key, StringComparer.Ordinal))} {request.WorkspaceBytes} {count}";
 
     /// <summary>Bytes that an address is a multiple of, whatever the shapes are.</summary>
     public static int Alignment(Storage storage, DimExpr offset)

@@ -1,6 +1,9 @@
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using TrtTools.Files;
+using TrtTools.Launch;
 
 namespace TrtTools.Tactics;
 
@@ -22,6 +25,7 @@ internal sealed class TimingCache
     private const int Version = 1;
 
     private readonly SortedDictionary<string, TacticTime> _times = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, KeptCandidate[]> _answers = new(StringComparer.Ordinal);
     private readonly string? _path;
     private bool _changed;
 
@@ -45,6 +49,7 @@ internal sealed class TimingCache
                 return cache;
             }
             foreach ((string key, TacticTime time) in times) cache._times[key] = time;
+            foreach ((string key, KeptCandidate[] candidates) in file.Answers ?? []) cache._answers[key] = candidates;
         }
         catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
         {
@@ -68,16 +73,36 @@ internal sealed class TimingCache
         _changed = true;
     }
 
+    /// <summary>What a library offered when it was asked the same; null when it was not. Called on several threads.</summary>
+    public IReadOnlyList<LibraryCandidate>? FindAnswer(string question)
+    {
+        lock (_answers) return _answers.TryGetValue(KeyOf(question), out KeptCandidate[]? kept) ? [.. kept.Select(k => new LibraryCandidate(k.Algorithm, k.WorkspaceBytes) { Name = k.Name })] : null;
+    }
+
+    public void AddAnswer(string question, IReadOnlyList<LibraryCandidate> candidates)
+    {
+        lock (_answers) _answers[KeyOf(question)] = [.. candidates.Select(c => new KeptCandidate(c.Name, c.WorkspaceBytes, c.Algorithm))];
+        _changed = true;
+    }
+
+    private static string KeyOf(string question) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(question)));
+
     public void Save()
     {
         if (_path is null || !_changed) return;
-        byte[] json = JsonSerializer.SerializeToUtf8Bytes(new TimingCacheFile(Version, _times), TimingCacheJson.Default.TimingCacheFile);
+        byte[] json = JsonSerializer.SerializeToUtf8Bytes(new TimingCacheFile(Version, _times) { Answers = _answers }, TimingCacheJson.Default.TimingCacheFile);
         AtomicFile.Write(_path, overwrite: true, stream => stream.Write(json));
         _changed = false;
     }
 }
 
-internal sealed record TimingCacheFile(int Version, SortedDictionary<string, TacticTime> Times);
+internal sealed record TimingCacheFile(int Version, SortedDictionary<string, TacticTime> Times)
+{
+    public SortedDictionary<string, KeptCandidate[]>? Answers { get; init; }
+}
+
+/// <summary>A library's candidate as the file keeps it.</summary>
+internal sealed record KeptCandidate(string Name, long WorkspaceBytes, byte[] Algorithm);
 
 [JsonSourceGenerationOptions(WriteIndented = true)]
 [JsonSerializable(typeof(TimingCacheFile))]

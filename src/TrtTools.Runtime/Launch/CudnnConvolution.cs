@@ -66,6 +66,7 @@ internal sealed class CudnnConvolution : IPreparedCall
                 foreach (CudnnDescriptor config in configs)
                 {
                     if (found.Count >= count) break;
+                    _request.Stop.ThrowIfCancellationRequested();
                     CudnnAlgorithm algorithm = CudnnAlgorithm.Of(config, _exactFloats, out string problem);
                     if (problem.Length > 0 || !seen.Add(algorithm.Engine)) continue;
                     using CudnnDescriptor plan = new(CudnnDescriptorType.Plan);

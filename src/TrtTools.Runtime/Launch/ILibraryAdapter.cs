@@ -20,6 +20,9 @@ internal sealed record LibraryRequest
     /// <summary>Scratch memory that the plan reserved: the last operand. 0: there is no such operand.</summary>
     public long WorkspaceBytes { get; init; }
 
+    /// <summary>Ends the search for candidates.</summary>
+    public CancellationToken Stop { get; init; }
+
     /// <summary>Names the layer and its ONNX nodes in errors.</summary>
     public string Subject { get; init; } = "";
 }

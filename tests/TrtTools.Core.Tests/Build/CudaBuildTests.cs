@@ -79,6 +79,17 @@ public sealed class CudaBuildTests
     }
 
     [Fact]
+    public void Int8_layers_add_up_integers_on_the_device()
+    {
+        RecordingReport report = new();
+        using Engine engine = Build(Block, Options with { Int8 = true, Fp16 = true }, report);
+        Assert.Equal("Int8", engine.Precision);
+        Assert.Contains(report.Warnings, w => w.Contains("synthetic", StringComparison.Ordinal));
+        Assert.Contains(engine.Layers, l => l.Precision == "Int8" && l.Kind.Contains("Conv", StringComparison.Ordinal));
+        Assert.DoesNotContain(engine.Content.Plan.Body.Steps, s => s.Host is not null);
+    }
+
+    [Fact]
     public void Libraries_are_used_unless_they_are_not_wanted()
     {
         const string linear = "x: Float32[n,64] -> y { w = Float32[64,32] random(1); b = Float32[32] random(2); y = Gemm(x, w, b) }";

@@ -157,7 +157,12 @@ public sealed class TacticSelectionTests
         Assert.Null(second.Find("other"));
         Assert.False(second.Find("theirs")!.IsUsable);
         second.Add("new", Time(2));
+        second.AddAnswer("a question", [new Launch.LibraryCandidate([1, 2], 64) { Name = "e4" }]);
         second.Save();
+        Launch.LibraryCandidate kept = Assert.Single(TimingCache.Read(path, Report.None).FindAnswer("a question")!);
+        Assert.Equal(("e4", 64L), (kept.Name, kept.WorkspaceBytes));
+        Assert.Equal([1, 2], kept.Algorithm);
+        Assert.Null(TimingCache.Read(path, Report.None).FindAnswer("another question"));
         Assert.Equal(3, TimingCache.Read(path, Report.None).Count);
         byte[] bytes = File.ReadAllBytes(path);
         second.Add("new", Time(2));
