@@ -36,6 +36,7 @@ foreach ($file in $files) {
     $graph = Import-OnnxGraph -LiteralPath $file
     $sizes = if ($batches.ContainsKey($name)) { $batches[$name] } else { , 1 }
     if ($env:GPU_QUICK) { $sizes = , $sizes[0] }
+    if ($env:GPU_BATCHES) { $sizes = @(foreach ($b in $env:GPU_BATCHES.Split(',')) { [int]$b }) }
     foreach ($batch in $sizes) {
         $shapes = Shapes $graph $batch
         try {

@@ -1,7 +1,7 @@
 """The networks of bench/gpu.sh: written as ONNX for TrtTools, and timed in PyTorch on the same GPU.
 
     python3 gpu_models.py export FOLDER [--models resnet50,bert-base-s128,...]
-    python3 gpu_models.py time [--models ...] [--batches 1,64] [--no-compile]     one JSON object a row
+    python3 gpu_models.py time [--models ...] [--batches 1,64] [--columns freeze]   one JSON object a row
 
 Weights are random (seed 0) and the same on both sides. PyTorch runs eager, torch.compile and torch.compile with freezing, each replayed as a CUDA graph;
 milliseconds are medians of device-event times. Needs PyTorch, torchvision and transformers.
@@ -224,7 +224,7 @@ def graph_ms(run, repeats=30, trials=9):
     return sorted(times)[trials // 2]
 
 
-def measure(names, batches, precisions, compiled):
+def measure(names, batches, precisions, columns):
     for name in names:
         make, _, own = MODELS[name]
         for half in precisions:
@@ -232,7 +232,7 @@ def measure(names, batches, precisions, compiled):
                 torch.manual_seed(0)
                 model, inputs = make(batch, half)
                 row = {"model": name, "precision": "fp16" if half else "fp32", "batch": batch, "device": torch.cuda.get_device_name(), "eager_ms": round(graph_ms(lambda: model(*inputs)), 4)}
-                for column, freezing in (("compile_ms", False), ("freeze_ms", True)) if compiled else ():
+                for column, freezing in ((c, f) for c, f in (("compile_ms", False), ("freeze_ms", True)) if c.split("_")[0] in columns):
                     torch._inductor.config.freezing = freezing
                     fast = torch.compile(model)
                     fast(*inputs)
@@ -250,7 +250,7 @@ def main():
     parser.add_argument("--models", default=",".join(MODELS))
     parser.add_argument("--batches", default="")
     parser.add_argument("--precisions", default="fp16")
-    parser.add_argument("--no-compile", action="store_true")
+    parser.add_argument("--columns", default="compile,freeze", help="columns beside eager: torch.compile, and with freezing")
     args = parser.parse_args()
     names = [n for n in args.models.split(",") if n]
     for name in names:
@@ -260,7 +260,7 @@ def main():
         if args.what == "export":
             export(names, args.folder or "models")
         else:
-            measure(names, [int(b) for b in args.batches.split(",") if b], [p == "fp16" for p in args.precisions.split(",")], not args.no_compile)
+            measure(names, [int(b) for b in args.batches.split(",") if b], [p == "fp16" for p in args.precisions.split(",")], args.columns.split(","))
 
 
 if __name__ == "__main__":
