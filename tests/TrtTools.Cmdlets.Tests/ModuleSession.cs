@@ -22,6 +22,8 @@ internal sealed record Outcome(Collection<PSObject> Output, IReadOnlyList<ErrorR
 /// <summary>A PowerShell engine with the module that `dotnet build` left, and a folder of its own as the location.</summary>
 internal sealed class ModuleSession : IDisposable
 {
+    // Imports at the same moment in several engines of one process sometimes do not find the module.
+    private static readonly Lock Importing = new();
     private readonly Runspace _runspace;
 
     public ModuleSession()
@@ -29,7 +31,7 @@ internal sealed class ModuleSession : IDisposable
         Folder = Directory.CreateTempSubdirectory("trttools-test-").FullName;
         _runspace = RunspaceFactory.CreateRunspace(InitialSessionState.CreateDefault2());
         _runspace.Open();
-        Run("param($module, $folder) Import-Module $module -ErrorAction Stop; $ExecutionContext.SessionState.Path.SetLocation($folder) > $null", Repository.Module, Folder).WithoutErrors();
+        lock (Importing) Run("param($module, $folder) Import-Module $module -ErrorAction Stop; $ExecutionContext.SessionState.Path.SetLocation($folder) > $null", Repository.Module, Folder).WithoutErrors();
     }
 
     public string Folder { get; }
