@@ -294,6 +294,8 @@ internal sealed class Graph
         }
         old.UseList.Clear();
         if (!old.IsGraphOutput) return;
+        ReplaceOutputsBelow(old, replacement);
+        if (!old.IsGraphOutput) return;
         replacement.Origin = replacement.Origin.Join(old.Origin);
         if (replacement.Graph == this && replacement is { IsGraphOutput: false, IsGraphInput: false, Producer: not null } && old.Producer is not null)
         {
@@ -311,6 +313,16 @@ internal sealed class Graph
             if (producer is null) throw new InvalidOperationException($"'{old.Name}' has no producer, so nothing can take its place among the outputs.");
             identity.Name = FreshName(old.Name + "_identity");
             MoveOutput(old, identity, 0);
+        }
+    }
+
+    /// <summary>A nested body may give a value from outside as its own result.</summary>
+    private void ReplaceOutputsBelow(Value old, Value replacement)
+    {
+        foreach (Graph below in _graphsBelow ?? [])
+        {
+            below.ReplaceOutput(old, replacement);
+            below.ReplaceOutputsBelow(old, replacement);
         }
     }
 
