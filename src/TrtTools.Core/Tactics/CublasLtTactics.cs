@@ -24,28 +24,8 @@ internal sealed class CublasLtTactics(ILibraryAdapter? library, LibraryAnswers? 
     {
         if (region.Facts is not (MatMulFacts or ConvolutionFacts)) return [];
         if (region.Nests.Count != 1) return [Offer.Rejected(Name, $"it computes one product, the region has {region.Nests.Count} steps")];
-        return Problem(region.Nests[0], context, out LibraryTacticLaunch? call) is { } problem ? [Offer.Rejected(Name, problem)] : Offers(call!, context);
-    }
-
-    private IEnumerable<Offer> Offers(LibraryTacticLaunch call, TacticContext context)
-    {
-        string precision = call.Settings["compute"] == "tf32" ? "Tf32" : "";
-        if (library is null)
-        {
-            yield return Offer.Of(LibraryWorkspace.Tactic(Name, call, [], "", context.WorkspaceLimit, precision));
-            yield break;
-        }
-        if (LibraryWorkspace.Request(call, context, context.WorkspaceLimit) is not { } request)
-        {
-            yield return Offer.Rejected(Name, "its shapes are known only at run time");
-            yield break;
-        }
-        IReadOnlyList<LibraryCandidate> found = _answers.Ask(library, request, context.Thorough ? ThoroughCandidates : Candidates);
-        if (found.Count == 0) yield return Offer.Rejected(Name, string.Create(CultureInfo.InvariantCulture, $"the library has no algorithm for this product in {context.WorkspaceLimit >> 20} MB of workspace"));
-        foreach (LibraryCandidate candidate in found)
-        {
-            yield return Offer.Of(LibraryWorkspace.Tactic(LibraryWorkspace.NameOf(Name, candidate), call, candidate.Algorithm, library.Version, candidate.WorkspaceBytes, precision));
-        }
+        return Problem(region.Nests[0], context, out LibraryTacticLaunch? call) is { } problem ? [Offer.Rejected(Name, problem)]
+            : LibraryOffers.Of(this, library, _answers, call!, context, context.Thorough ? ThoroughCandidates : Candidates, call!.Settings["compute"] == "tf32" ? "Tf32" : "", "algorithm for this product");
     }
 
     /// <summary>The call, or why there is none.</summary>

@@ -23,7 +23,8 @@ internal sealed class CudnnTactics(ILibraryAdapter? library, Func<ILibraryAdapte
     {
         if (region.Facts is not ConvolutionFacts facts) return [];
         if (region.Nests.Count != 1) return [Offer.Rejected(Name, $"it computes one convolution, the region has {region.Nests.Count} steps")];
-        return Problem(facts, region.Nests[0], context, out LibraryTacticLaunch? call) is { } problem ? [Offer.Rejected(Name, problem)] : Offers(call!, context);
+        return Problem(facts, region.Nests[0], context, out LibraryTacticLaunch? call) is { } problem ? [Offer.Rejected(Name, problem)]
+            : LibraryOffers.Of(this, library, _answers, call!, context, context.Thorough ? ThoroughCandidates : Candidates, call!.Settings["tf32"] == "1" ? "Tf32" : "", "plan for this convolution");
     }
 
     /// <summary>The library compiles most of its candidates, one after another: several threads ask at a time.</summary>
@@ -45,27 +46,6 @@ internal sealed class CudnnTactics(ILibraryAdapter? library, Func<ILibraryAdapte
                 return adapter;
             },
             adapter => adapter.Dispose());
-    }
-
-    private IEnumerable<Offer> Offers(LibraryTacticLaunch call, TacticContext context)
-    {
-        string precision = call.Settings["tf32"] == "1" ? "Tf32" : "";
-        if (library is null)
-        {
-            yield return Offer.Of(LibraryWorkspace.Tactic(Name, call, [], "", context.WorkspaceLimit, precision));
-            yield break;
-        }
-        if (LibraryWorkspace.Request(call, context, context.WorkspaceLimit) is not { } request)
-        {
-            yield return Offer.Rejected(Name, "its shapes are known only at run time");
-            yield break;
-        }
-        IReadOnlyList<LibraryCandidate> found = _answers.Ask(library, request, context.Thorough ? ThoroughCandidates : Candidates);
-        if (found.Count == 0) yield return Offer.Rejected(Name, string.Create(CultureInfo.InvariantCulture, $"the library has no plan for this convolution in {context.WorkspaceLimit >> 20} MB of workspace"));
-        foreach (LibraryCandidate candidate in found)
-        {
-            yield return Offer.Of(LibraryWorkspace.Tactic(LibraryWorkspace.NameOf(Name, candidate), call, candidate.Algorithm, library.Version, candidate.WorkspaceBytes, precision));
-        }
     }
 
     private static string? Problem(ConvolutionFacts facts, LoopNest nest, TacticContext context, out LibraryTacticLaunch? call)
