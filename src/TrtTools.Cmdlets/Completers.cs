@@ -82,6 +82,12 @@ public sealed class InputShapeCompleter : InputMapCompleter
     private protected override string Value(GraphTensor input) => Shape(input);
 }
 
+/// <summary>Offers the inputs with their shapes, the first extent as a symbol.</summary>
+public sealed class FreeShapeCompleter : InputMapCompleter
+{
+    private protected override string Value(GraphTensor input) => input.Shape.Length == 0 ? "@()" : string.Join(',', input.Shape.Skip(1).Select(d => d < 0 ? "'?'" : d.ToString(System.Globalization.CultureInfo.InvariantCulture)).Prepend("'batch'"));
+}
+
 /// <summary>Offers the inputs with a value to change.</summary>
 public sealed class GraphInputMapCompleter : InputMapCompleter
 {

@@ -25,4 +25,9 @@ Describe 'ConvertTo-DynamicShape' {
         { $fixed | ConvertTo-DynamicShape -InputShape @{ image = 'm', 3, 8, 8 } -ErrorAction Stop } | Should -Throw -ErrorId 'ShapeMismatch,TrtTools.Cmdlets.ConvertToDynamicShapeCommand'
         { Import-OnnxGraph $digits | ConvertTo-DynamicShape -ErrorAction Stop } | Should -Throw -ErrorId 'OptionInvalid,TrtTools.Cmdlets.ConvertToDynamicShapeCommand'
     }
+
+    It 'completes the inputs with their shapes' {
+        $line = '$fixed | ConvertTo-DynamicShape -InputShape '
+        [System.Management.Automation.CommandCompletion]::CompleteInput($line, $line.Length, $null).CompletionMatches[0].CompletionText | Should -Be "@{ image = 'batch',1,8,8 }"
+    }
 }

@@ -23,4 +23,9 @@ Describe 'ConvertTo-StaticShape' {
         { $graph | ConvertTo-StaticShape @{ image = 2, 3, 8, 8 } -ErrorAction Stop } | Should -Throw -ErrorId 'ShapeMismatch,TrtTools.Cmdlets.ConvertToStaticShapeCommand'
         { $graph | ConvertTo-StaticShape @{ imaeg = 2, 1, 8, 8 } -ErrorAction Stop } | Should -Throw -ErrorId 'InputNotFound,TrtTools.Cmdlets.ConvertToStaticShapeCommand'
     }
+
+    It 'completes the inputs with their shapes' {
+        $line = '$graph | ConvertTo-StaticShape -InputShape '
+        [System.Management.Automation.CommandCompletion]::CompleteInput($line, $line.Length, $null).CompletionMatches[0].CompletionText | Should -Be "@{ image = 1,1,8,8 }"
+    }
 }

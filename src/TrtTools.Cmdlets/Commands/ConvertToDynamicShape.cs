@@ -15,7 +15,7 @@ public sealed class ConvertToDynamicShapeCommand : PipedGraphCmdlet
 
     [Parameter]
     [ValidateNotNull]
-    [ArgumentCompleter(typeof(GraphInputMapCompleter))]
+    [ArgumentCompleter(typeof(FreeShapeCompleter))]
     public IDictionary? InputShape { get; set; }
 
     [Parameter]

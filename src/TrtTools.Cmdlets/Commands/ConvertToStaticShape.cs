@@ -12,7 +12,7 @@ public sealed class ConvertToStaticShapeCommand : PipedGraphCmdlet
 {
     [Parameter(Position = 0)]
     [ValidateNotNull]
-    [ArgumentCompleter(typeof(GraphInputMapCompleter))]
+    [ArgumentCompleter(typeof(InputShapeCompleter))]
     public IDictionary? InputShape { get; set; }
 
     [Parameter]

@@ -68,7 +68,7 @@ public static class DynamicShapeConversion
             input.Type = input.Type with { Shape = new SymbolicShape(extents) };
             edit.Touch(input);
         }
-        if (freed.Count == 0) throw new TrtToolsException(ErrorCode.OptionInvalid, edit.Model.Name, "no extent that was asked for is fixed", "", "Look at its inputs with Measure-OnnxGraph, or name extents with -InputShape @{ input = 'batch',3,224,224 }");
+        if (freed.Count == 0) throw new TrtToolsException(ErrorCode.OptionInvalid, edit.Model.Name, "no extent that was asked for is fixed", $"Its inputs are {string.Join(", ", edit.Model.Inputs.Select(i => i.ToString()))}", "Name extents to free with -InputShape @{ input = 'batch',3,224,224 }");
         if (freed.GroupBy(f => f.Symbol).FirstOrDefault(g => g.Select(f => f.Old).Distinct().Count() > 1) is { } unequal)
             throw new TrtToolsException(ErrorCode.OptionInvalid, $"Symbol '{unequal.Key}'", $"it would stand for {string.Join(" and ", unequal.Select(f => $"{f.Old} ('{f.Input}', extent {f.Axis})"))}", "Equal extents for one symbol", "Give another symbol to one of them with -InputShape");
         return freed;
