@@ -13,6 +13,8 @@ internal static class GraphLowering
         OnnxGraph simple = GraphPreparation.Run(graph, report, stop);
         ShapeResult shapes = UnknownExtents.Resolve(simple);
         LoweringScope scope = new(simple, shapes, options);
+        CheckBindings(simple, simple.Body.Inputs.Where(i => i.Data is null), "input");
+        CheckBindings(simple, simple.Body.Outputs, "output");
         foreach (Value input in simple.Body.Inputs.Where(i => i.Data is null)) scope.Define(input, scope.Binding(input, StorageKind.Input, scope.Inputs.Count));
         List<string> left = [];
         foreach (Node node in simple.Body.Nodes)
@@ -26,6 +28,18 @@ internal static class GraphLowering
         if (options.Fuse) RegionForming.Run(scope, stop);
         List<string> warnings = Warn(graph.Name, left, options, report);
         return ProgramAssembly.Assemble(scope, graph.Name, warnings);
+    }
+
+    /// <summary>Inputs and outputs are tensors of a known type and rank: sequences and optionals can stand only between nodes of the host.</summary>
+    private static void CheckBindings(OnnxGraph graph, IEnumerable<Value> values, string kind)
+    {
+        foreach (Value value in values)
+        {
+            if (LoweringScope.IsKnown(value)) continue;
+            string found = value.Type is null ? "it is a sequence, an optional or a map, or nothing is known of it" : $"its type is {value.Type}";
+            throw new TrtToolsException(ErrorCode.UnsupportedOperator, $"{graph.Name}, {kind} '{value.Name}'", found, "A tensor of a known type and rank",
+                kind == "input" ? "Give it a type and shape with Set-GraphInput, or build for the CPU" : "Choose other outputs with Set-GraphOutput, or build for the CPU");
+        }
     }
 
     /// <summary>Each output of the model is a storage of its own; what wrote a value writes there at once, where that can be, once regions are formed.</summary>

@@ -28,6 +28,7 @@ internal static class NodeDispatch
         {
             if (output is null) continue;
             if (!LoweringScope.IsKnown(output)) return $"nothing is known of the shape of '{output.Name}'";
+            if (LoweringScope.ShapeOf(output).Where((extent, axis) => UnknownExtents.IsNamedAfter(extent, output, axis)).Any()) return $"how large '{output.Name}' is only the run tells";
             if (output.Type!.DataType is DataType.String or DataType.Complex64 or DataType.Complex128) return $"'{output.Name}' is {output.Type.DataType}";
         }
         return null;

@@ -40,6 +40,7 @@ internal static class ResampleForm
                 "asymmetric" => Scaled(x),
                 "align_corners" => shape[axis] is { IsConstant: true, Value: 1 } ? Ex.Number(0) : Ex.Div(Ex.Call("mul", x, Ex.Call("sub", size, Ex.Number(1))), Ex.Call("sub", length, Ex.Number(1))),
                 "pytorch_half_pixel" when shape[axis] is { IsConstant: true, Value: 1 } => Ex.Number(0),
+                "tf_half_pixel_for_nn" => Scaled(Ex.Call("add", x, half)),
                 "half_pixel_symmetric" => HalfPixelSymmetric(x, size, length, scale),
                 _ => Ex.Call("sub", Scaled(Ex.Call("add", x, half)), half),
             };

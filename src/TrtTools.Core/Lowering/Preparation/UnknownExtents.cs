@@ -20,7 +20,7 @@ internal static class UnknownExtents
                 foreach (Value? output in node.Outputs)
                 {
                     if (output is null || output.Type is not { Shape: { } shape } type || IsKnown(output)) continue;
-                    output.Type = type with { Shape = new SymbolicShape([.. shape.Dimensions.Select((d, axis) => d ?? DimExpr.GeneratedSymbol($"{output.Name}.{axis}"))]) };
+                    output.Type = type with { Shape = new SymbolicShape([.. shape.Dimensions.Select((d, axis) => d ?? Name(output, axis))]) };
                     changed = true;
                 }
             }
@@ -29,6 +29,11 @@ internal static class UnknownExtents
         }
         return shapes;
     }
+
+    /// <summary>The extent is one that a value's producer tells, and nothing before it.</summary>
+    public static bool IsNamedAfter(DimExpr extent, Value value, int axis) => extent.SymbolName is not null && extent.Equals(Name(value, axis));
+
+    private static DimExpr Name(Value value, int axis) => DimExpr.GeneratedSymbol($"{value.Name}.{axis}");
 
     private static bool IsKnown(Value value) => value.Data is not null || value.Type is null || value.Type.Shape is null || value.Type.Shape.Dimensions.All(d => d is not null);
 }
