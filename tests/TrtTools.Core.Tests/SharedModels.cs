@@ -1,6 +1,6 @@
 namespace TrtTools.Tests;
 
-/// <summary>The folder shared/models beside the repository, where there is one. Tests that need it skip where it is not.</summary>
+/// <summary>The folder shared/models beside the repository, or the one that TRTTOOLS_SHARED_MODELS names, where there is one. Tests that need it skip where it is not.</summary>
 internal static class SharedModels
 {
     private static readonly Lazy<string?> s_folder = new(Find);
@@ -31,6 +31,7 @@ internal static class SharedModels
 
     private static string? Find()
     {
+        if (Environment.GetEnvironmentVariable("TRTTOOLS_SHARED_MODELS") is { Length: > 0 } given) return Directory.Exists(given) ? System.IO.Path.GetFullPath(given) : null;
         for (DirectoryInfo? at = new(AppContext.BaseDirectory); at is not null; at = at.Parent)
         {
             string candidate = System.IO.Path.Combine(at.FullName, "shared", "models");

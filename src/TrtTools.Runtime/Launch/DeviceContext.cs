@@ -332,7 +332,15 @@ internal sealed partial class DeviceContext : IDisposable
         foreach (ShapePlan plan in _plans[epoch]) plan.Forget();
         _arenas[epoch]?.Dispose();
         _arenas[epoch] = null;
-        if (bytes > 0) _arenas[epoch] = _program.Device.Allocate(Math.Max(bytes, epoch == 0 ? _program.ReservedArenaBytes : 0));
+        if (bytes == 0) return;
+        try
+        {
+            _arenas[epoch] = _program.Device.Allocate(Math.Max(bytes, epoch == 0 ? _program.ReservedArenaBytes : 0));
+        }
+        catch (TrtToolsException e) when (e.Code == ErrorCode.OutOfDeviceMemory)
+        {
+            throw new TrtToolsException(e.Code, $"The engine '{_program.Name}'", $"{bytes:N0} bytes of the device's memory are needed for intermediate results ({e.Message.TrimEnd('.')})", "", "", e);
+        }
     }
 
     private ILibraryAdapter FindLibrary(string name)

@@ -1,0 +1,15 @@
+using TrtTools.Build;
+using TrtTools.Engines;
+
+namespace TrtTools.Tests.Gpu;
+
+/// <summary>Options of the builds that GPU tests make: quick ones, whose times are kept between the tests.</summary>
+internal static class GpuBuild
+{
+    private static readonly string s_times = Environment.GetEnvironmentVariable("TRTTOOLS_TIMING_CACHE") is { Length: > 0 } given ? given : Path.Combine(Path.GetTempPath(), $"trttools-tests-{Environment.ProcessId}.timing");
+
+    public static BuildOptions Options(string precision = "Fp32", int level = 1) => new()
+    {
+        Device = DeviceKind.Cuda, OptimizationLevel = level, TimingCachePath = s_times, Fp16 = precision == "Fp16", Bf16 = precision == "Bf16", Tf32 = precision == "Tf32",
+    };
+}
