@@ -11,6 +11,7 @@
     FormatsToProcess     = @('TrtTools.Format.ps1xml')
     CmdletsToExport      = @(
         'Add-GraphNode'
+        'Add-GraphPreprocessing'
         'Build-Engine'
         'Compare-EngineOutput'
         'Compare-OnnxGraph'

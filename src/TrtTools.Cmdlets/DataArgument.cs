@@ -48,10 +48,18 @@ internal static class DataArgument
         };
     }
 
-    public static IReadOnlyList<InputInfo> Inputs(Engine engine) => [.. engine.Inputs.Select(i => new InputInfo(i.Name, i.DataType, i.HasRank ? i.Shape : null))];
+    public static IReadOnlyList<InputInfo> Inputs(Engine engine) => InputInfo.Of(engine);
 
-    public static Preprocessing? Preprocessing(PSCmdlet cmdlet, string? path) =>
-        path is null ? null : Data.Preprocessing.Read(InputPaths.Resolve(cmdlet, path, literal: true, ErrorCode.DataNotFound)[0]);
+    /// <summary>The path of a YAML file, a dictionary with its keys, or what was read from either.</summary>
+    public static Preprocessing? Preprocessing(PSCmdlet cmdlet, object? given) => Arguments.Bare(given) switch
+    {
+        null => null,
+        Data.Preprocessing known => known,
+        IDictionary map => Data.Preprocessing.From(Arguments.Unwrapped(map)),
+        FileSystemInfo file => Data.Preprocessing.Read(InputPaths.Resolve(cmdlet, file.FullName, literal: true, ErrorCode.DataNotFound)[0]),
+        string { Length: > 0 } path => Data.Preprocessing.Read(InputPaths.Resolve(cmdlet, path, literal: true, ErrorCode.DataNotFound)[0]),
+        var other => throw new TrtToolsException(ErrorCode.OptionInvalid, "-Preprocessing", $"a {other!.GetType().Name} was given", "The path of a YAML file, or a hashtable with its keys", "The keys are in about_TrtTools_Quantization"),
+    };
 
     private static string Existing(object value)
     {

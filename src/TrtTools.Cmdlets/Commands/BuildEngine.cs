@@ -48,8 +48,8 @@ public sealed class BuildEngineCommand : PipedGraphCmdlet
     public object? CalibrationData { get; set; }
 
     [Parameter]
-    [ValidateNotNullOrEmpty]
-    public string? Preprocessing { get; set; }
+    [ValidateNotNull]
+    public object? Preprocessing { get; set; }
 
     [Parameter]
     public DeviceKind Device { get => (DeviceKind)_device; set => _device = (int)value; }

@@ -35,8 +35,8 @@ public sealed class CompareEngineOutputCommand : EngineCmdlet
     public IDictionary? InputShape { get; set; }
 
     [Parameter]
-    [ValidateNotNullOrEmpty]
-    public string? Preprocessing { get; set; }
+    [ValidateNotNull]
+    public object? Preprocessing { get; set; }
 
     [Parameter]
     [ValidateRange(0.0, double.MaxValue)]

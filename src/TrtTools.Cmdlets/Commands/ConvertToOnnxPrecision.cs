@@ -32,8 +32,8 @@ public sealed class ConvertToOnnxPrecisionCommand : PipedGraphCmdlet
     public object? RangeData { get; set; }
 
     [Parameter]
-    [ValidateNotNullOrEmpty]
-    public string? Preprocessing { get; set; }
+    [ValidateNotNull]
+    public object? Preprocessing { get; set; }
 
     private protected override void ProcessGraph(OnnxGraph graph)
     {

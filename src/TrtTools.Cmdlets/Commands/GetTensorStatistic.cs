@@ -25,8 +25,8 @@ public sealed class GetTensorStatisticCommand : TrtCmdlet
     public object? InputData { get; set; }
 
     [Parameter]
-    [ValidateNotNullOrEmpty]
-    public string? Preprocessing { get; set; }
+    [ValidateNotNull]
+    public object? Preprocessing { get; set; }
 
     [Parameter]
     [ValidateRange(0, 10000)]

@@ -38,8 +38,8 @@ public sealed class InvokeEngineCommand : TrtCmdlet
     public object InputData { get; set; } = "";
 
     [Parameter]
-    [ValidateNotNullOrEmpty]
-    public string? Preprocessing { get; set; }
+    [ValidateNotNull]
+    public object? Preprocessing { get; set; }
 
     private protected override void ProcessItem()
     {

@@ -44,8 +44,8 @@ public sealed class MeasureEngineCommand : EngineCmdlet
     public IDictionary? InputShape { get; set; }
 
     [Parameter]
-    [ValidateNotNullOrEmpty]
-    public string? Preprocessing { get; set; }
+    [ValidateNotNull]
+    public object? Preprocessing { get; set; }
 
     private protected override void ProcessEngine(Engine engine)
     {

@@ -24,8 +24,8 @@ public sealed class NewCalibrationCacheCommand : PipedGraphCmdlet
     public double Percentile { get; set; } = 99.99;
 
     [Parameter]
-    [ValidateNotNullOrEmpty]
-    public string? Preprocessing { get; set; }
+    [ValidateNotNull]
+    public object? Preprocessing { get; set; }
 
     private protected override void ProcessGraph(OnnxGraph graph)
     {

@@ -27,8 +27,8 @@ public sealed class NewInputDataCommand : TrtCmdlet
     public string Path { get; set; } = "";
 
     [Parameter(ParameterSetName = PathSet)]
-    [ValidateNotNullOrEmpty]
-    public string? Preprocessing { get; set; }
+    [ValidateNotNull]
+    public object? Preprocessing { get; set; }
 
     [Parameter]
     [ValidateRange(1, int.MaxValue)]

@@ -155,7 +155,7 @@ internal static class CudaBuild
         OnnxGraph graph = context.Form!.Graph;
         CudaTarget target = context.Target!;
         BlobStore blobs = new();
-        EngineTensor[] inputs = [.. graph.Inputs.Select(EngineAssembler.Describe)], outputs = [.. graph.Outputs.Select(EngineAssembler.Describe)];
+        EngineTensor[] inputs = [.. graph.Inputs.Select(i => EngineAssembler.Describe(context.Source, i))], outputs = [.. graph.Outputs.Select(EngineAssembler.Describe)];
         Plan plan = EngineAssembler.NewPlan(context, DeviceKind.Cuda, inputs, outputs);
         plan.ComputeCapability = target.CapabilityText;
         IReadOnlyList<Layer> layers = PlanWriter.Write(program, steps, kernels, blobs, plan);

@@ -29,7 +29,7 @@ internal static class EngineAssembler
             step.Weights.Add(new Weight { Name = name, Blob = (uint)blobs.Add(data) });
         }
         step.Settings.Add(context.Settings.OrderBy(s => s.Key, StringComparer.Ordinal).Select(s => new Setting { Key = s.Key, Value = s.Value }));
-        EngineTensor[] inputs = [.. graph.Inputs.Select(Describe)], outputs = [.. graph.Outputs.Select(Describe)];
+        EngineTensor[] inputs = [.. graph.Inputs.Select(i => Describe(context.Source, i))], outputs = [.. graph.Outputs.Select(Describe)];
         step.Inputs.Add(inputs.Select(i => i.Name));
         step.Outputs.Add(outputs.Select(o => o.Name));
         Plan plan = NewPlan(context, DeviceKind.Cpu, inputs, outputs);
@@ -76,6 +76,8 @@ internal static class EngineAssembler
         Model = context.Source.Name, ModelPath = context.Source.Path, ModelHash = context.SourceHash, ModelFileHash = context.SourceFileHash, CalibrationHash = context.CalibrationHash,
         Options = [.. BuildOptionText.Lines(context.Options)],
     };
+
+    internal static EngineTensor Describe(OnnxGraph source, GraphTensor input) => Describe(input) with { Preprocessing = Data.PreprocessingInside.Of(source, input.Name)?.ToString() ?? "" };
 
     internal static EngineTensor Describe(GraphTensor tensor) => new()
     {

@@ -34,12 +34,14 @@ public static class LayerComparison
         Dictionary<string, LayerTap> byTensor = taps.ToDictionary(t => t.Tensor, StringComparer.Ordinal);
         Dictionary<string, OutputStatistics> statistics = taps.ToDictionary(t => t.Tensor, t => EngineComparison.StatisticsOf(t.Tensor, options), StringComparer.Ordinal);
         InputSource data = options.InputData ?? EngineComparison.Synthetic(engine, options, report);
+        IReadOnlyList<InputInfo> described = InputInfo.Of(engine);
         int sample = 0;
         foreach (IReadOnlyDictionary<string, Tensor> inputs in data.Read(stop))
         {
             Dictionary<string, TensorData> given = inputs.ToDictionary(p => p.Key, p => p.Value.Content, StringComparer.Ordinal);
+            Dictionary<string, TensorData> outside = PreprocessingInside.Outside(inputs, described, [.. original.Inputs.Select(i => i.Name)]).ToDictionary(p => p.Key, p => p.Value.Content, StringComparer.Ordinal);
             int done = 0;
-            foreach (IReadOnlyDictionary<string, TensorData> part in reference.Run(given, stop))
+            foreach (IReadOnlyDictionary<string, TensorData> part in reference.Run(outside, stop))
             {
                 // One group of tensors at a time, so that large models do not fill the memory.
                 IReadOnlyDictionary<string, TensorData> mine = session.Run(given, [.. part.Keys.Select(n => byTensor[n].EngineValue).Distinct(StringComparer.Ordinal)], stop);

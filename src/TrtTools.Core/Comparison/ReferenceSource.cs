@@ -22,7 +22,7 @@ internal static class ReferenceSource
 {
     public static IReferenceSource Of(Engine engine, CompareOptions options, Report report, CancellationToken stop)
     {
-        if (options.ReferenceEngine is { } other) return new EngineReference(other);
+        if (options.ReferenceEngine is { } other) return new EngineReference(other, engine);
         if (options.ExpectedPath is { } expected) return ExpectedOutputs.Open(expected, engine, options);
         string path = options.ModelPath ?? engine.Provenance.ModelPath ?? throw NoModel(engine, "it was built from a graph that came from no file");
         if (!File.Exists(path)) throw NoModel(engine, $"its original model {path} is not there");
@@ -46,6 +46,7 @@ internal static class ReferenceSource
         public IReadOnlyDictionary<string, TensorData> Run(IReadOnlyDictionary<string, Tensor> inputs, int sample, CancellationToken stop)
         {
             Dictionary<string, TensorData> given = new(StringComparer.Ordinal);
+            inputs = PreprocessingInside.Outside(inputs, InputInfo.Of(engine), [.. session.Inputs.Select(i => i.Name)]);
             // Inputs that the build turned into constants are not the engine's any more; the model needs them, and only its owner knows them.
             foreach (OrtTensorInfo input in session.Inputs)
             {
@@ -66,10 +67,14 @@ internal static class ReferenceSource
     private sealed class EngineReference : IReferenceSource
     {
         private readonly Execution.ExecutionContext _context;
+        private readonly IReadOnlyList<InputInfo> _compared;
+        private readonly string[] _wanted;
 
-        public EngineReference(Engine engine)
+        public EngineReference(Engine engine, Engine compared)
         {
             _context = engine.CreateContext();
+            _compared = InputInfo.Of(compared);
+            _wanted = [.. engine.Inputs.Select(i => i.Name)];
             Description = $"engine {engine.Name} ({engine.Precision})";
         }
 
@@ -80,7 +85,7 @@ internal static class ReferenceSource
         public IReadOnlyDictionary<string, TensorData> Run(IReadOnlyDictionary<string, Tensor> inputs, int sample, CancellationToken stop)
         {
             Dictionary<string, TensorData> results = new(StringComparer.Ordinal);
-            foreach (System.Collections.DictionaryEntry entry in _context.Run(inputs, stop)) results[(string)entry.Key] = ((Tensor)entry.Value!).Content;
+            foreach (System.Collections.DictionaryEntry entry in _context.Run(PreprocessingInside.Outside(inputs, _compared, _wanted), stop)) results[(string)entry.Key] = ((Tensor)entry.Value!).Content;
             return results;
         }
 
@@ -119,7 +124,7 @@ internal sealed class ExpectedOutputs : IReferenceSource
         List<string> folders = InputSources.BackendTestFolders(full);
         if (folders.Count > 0)
         {
-            InputSource inputs = options.InputData ?? InputSources.FromPath(full, [.. engine.Inputs.Select(i => new InputInfo(i.Name, i.DataType, i.HasRank ? i.Shape : null))], null, splitSamples: false);
+            InputSource inputs = options.InputData ?? InputSources.FromPath(full, InputInfo.Of(engine), null, splitSamples: false);
             return new ExpectedOutputs(full, inputs, [.. folders.Select(f => (Func<IReadOnlyDictionary<string, TensorData>>)(() => Numbered(f, engine)))]);
         }
         string[] files = [.. Directory.GetFiles(full).Where(TensorFile.IsTensorFile).Order(StringComparer.Ordinal)];

@@ -1,4 +1,4 @@
-using System.Numerics.Tensors;
+using System.Globalization;
 using StbImageSharp;
 using TrtTools.Tensors;
 using Tensor = TrtTools.Tensors.Tensor;
@@ -15,34 +15,12 @@ internal static class ImageFile
     public static Tensor Read(string path, ResolvedPreprocessing how)
     {
         ImageResult image = Decode(path);
-        float[][] planes = ToPlanes(image, how.ColorOrder);
-        for (int c = 0; c < planes.Length; c++) planes[c] = Place(planes[c], image.Height, image.Width, how);
-        for (int c = 0; c < planes.Length; c++)
+        if (how.ExactSize && (image.Height, image.Width) != (how.Height, how.Width))
         {
-            // (x·scale − mean) / std in one rounding each way.
-            float factor = (float)(how.Scale / how.StandardDeviation[c]);
-            float offset = (float)(-how.Mean[c] / how.StandardDeviation[c]);
-            if (factor != 1) TensorPrimitives.Multiply(planes[c], factor, planes[c]);
-            if (offset != 0) TensorPrimitives.Add(planes[c], offset, planes[c]);
+            throw new TrtToolsException(ErrorCode.DataInvalid, path, string.Create(CultureInfo.InvariantCulture, $"the image has {image.Height} × {image.Width} pixels"),
+                string.Create(CultureInfo.InvariantCulture, $"{how.Height} × {how.Width}: the graph resizes inside what this camera gives"), "Give pictures of that size, or use the graph without its preprocessing and the same -Preprocessing");
         }
-        int pixels = how.Height * how.Width;
-        float[] all = new float[planes.Length * pixels];
-        for (int c = 0; c < planes.Length; c++)
-        {
-            if (how.Layout == ImageLayout.NCHW) planes[c].CopyTo(all, c * pixels);
-            else
-            {
-                for (int p = 0; p < pixels; p++) all[p * planes.Length + c] = planes[c][p];
-            }
-        }
-        long[] shape = how.Layout == ImageLayout.NCHW ? [planes.Length, how.Height, how.Width] : [how.Height, how.Width, planes.Length];
-        if (how.HasBatch) shape = [1, .. shape];
-        if (how.DataType is DataType.UInt8 or DataType.Int8 or DataType.Int32)
-        {
-            (float low, float high) = how.DataType switch { DataType.UInt8 => (0f, 255f), DataType.Int8 => (-128f, 127f), _ => (-2147483520f, 2147483520f) };
-            for (int i = 0; i < all.Length; i++) all[i] = Math.Clamp(MathF.Round(all[i]), low, high);
-        }
-        return TensorConversion.From(all, how.Input, how.DataType, shape);
+        return ImagePixels.ToTensor(image.Data, image.Height, image.Width, how);
     }
 
     private static ImageResult Decode(string path)
@@ -64,44 +42,6 @@ internal static class ImageFile
 
     private static TrtToolsException Invalid(string path, Exception? inner) =>
         new(ErrorCode.DataInvalid, path, "the file is no image that can be decoded", "Expected a whole PNG, JPEG, BMP, GIF, TGA or PSD image", "Replace it or take it out of the folder", inner);
-
-    private static float[][] ToPlanes(ImageResult image, ImageColorOrder order)
-    {
-        int pixels = image.Width * image.Height;
-        ReadOnlySpan<byte> rgb = image.Data;
-        if (order == ImageColorOrder.Gray)
-        {
-            float[] gray = new float[pixels];
-            for (int p = 0; p < pixels; p++) gray[p] = 0.299f * rgb[p * 3] + 0.587f * rgb[p * 3 + 1] + 0.114f * rgb[p * 3 + 2];
-            return [gray];
-        }
-        float[][] planes = [new float[pixels], new float[pixels], new float[pixels]];
-        for (int c = 0; c < 3; c++)
-        {
-            float[] plane = planes[order == ImageColorOrder.RGB ? c : 2 - c];
-            for (int p = 0; p < pixels; p++) plane[p] = rgb[p * 3 + c];
-        }
-        return planes;
-    }
-
-    private static float[] Place(float[] plane, int height, int width, ResolvedPreprocessing how)
-    {
-        if (how.Fit == ImageFit.Stretch) return ImageResizer.Resize(plane, height, width, how.Height, how.Width);
-        double byHeight = (double)how.Height / height, byWidth = (double)how.Width / width;
-        double ratio = how.Fit == ImageFit.Pad ? Math.Min(byHeight, byWidth) : Math.Max(byHeight, byWidth);
-        int innerHeight = Math.Max(1, (int)Math.Round(height * ratio)), innerWidth = Math.Max(1, (int)Math.Round(width * ratio));
-        float[] inner = ImageResizer.Resize(plane, height, width, innerHeight, innerWidth);
-        float[] result = new float[how.Height * how.Width];
-        Array.Fill(result, how.PadValue);
-        // Where the inner image is larger it is cut at the middle, where it is smaller it stands there.
-        int top = (how.Height - innerHeight) / 2, left = (how.Width - innerWidth) / 2;
-        for (int y = Math.Max(0, top); y < Math.Min(how.Height, top + innerHeight); y++)
-        {
-            int x = Math.Max(0, left), end = Math.Min(how.Width, left + innerWidth);
-            inner.AsSpan((y - top) * innerWidth + x - left, end - x).CopyTo(result.AsSpan(y * how.Width + x));
-        }
-        return result;
-    }
 
     /// <summary>Ends a decoder that goes on past the end of a cut file: it would take the missing bytes for zeros, some of them for ever.</summary>
     private sealed class EndGuardStream(byte[] bytes) : MemoryStream(bytes, writable: false)

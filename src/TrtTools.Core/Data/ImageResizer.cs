@@ -28,7 +28,8 @@ internal static class ImageResizer
         return result;
     }
 
-    private static (int[] Start, float[][] Weight) Weights(int size, int newSize)
+    /// <summary>Of each new pixel: the first old one that counts, and the weights from there on.</summary>
+    public static (int[] Start, float[][] Weight) Weights(int size, int newSize)
     {
         int[] start = new int[newSize];
         float[][] weight = new float[newSize][];

@@ -89,7 +89,7 @@ public static class InputSources
         if (ImageFile.IsImage(files[0]))
         {
             InputInfo input = ImageInput(path, inputs, preprocessing);
-            ResolvedPreprocessing how = (preprocessing ?? new Preprocessing()).Resolve(input);
+            ResolvedPreprocessing how = input.Inside is { } inside ? inside.Raw(preprocessing) : (preprocessing ?? new Preprocessing()).Resolve(input);
             return new IndexedInputSource(files.Count, $"{path} ({files.Count} image{(files.Count == 1 ? "" : "s")})",
                 i => new Dictionary<string, Tensor>(StringComparer.Ordinal) { [input.Name] = ImageFile.Read(files[i], how) });
         }
@@ -144,7 +144,7 @@ public static class InputSources
     {
         if (preprocessing?.Input is { } wanted)
         {
-            return inputs.FirstOrDefault(i => string.Equals(i.Name, wanted, StringComparison.Ordinal)) is { } named && inputs.Count == 1 ? named
+            return inputs.FirstOrDefault(i => string.Equals(i.Name, wanted, StringComparison.Ordinal) || string.Equals(i.Inside?.Tensor, wanted, StringComparison.Ordinal)) is { } named && inputs.Count == 1 ? named
                 : throw new TrtToolsException(ErrorCode.InputNotFound, path, inputs.Count > 1 ? $"images fill one input, and the model has {inputs.Count}" : $"the preprocessing names the input '{wanted}'",
                     NearestName.Advice(wanted, [.. inputs.Select(i => i.Name)], "input"), inputs.Count > 1 ? "Give .npz files with one array per input" : "Mend 'input' in the preprocessing file");
         }

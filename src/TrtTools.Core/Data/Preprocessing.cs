@@ -1,7 +1,5 @@
-using System.Globalization;
+using System.Collections;
 using TrtTools.Tensors;
-using YamlDotNet.Core;
-using YamlDotNet.RepresentationModel;
 
 namespace TrtTools.Data;
 
@@ -42,9 +40,10 @@ public sealed record Preprocessing
 
     public IReadOnlyList<double> StandardDeviation { get; init; } = [1];
 
-    private static readonly string[] Keys = ["input", "size", "fit", "padValue", "colorOrder", "layout", "scale", "mean", "std", "resize"];
+    /// <summary>Height and width of the raw images; needed only where the preprocessing becomes part of a graph.</summary>
+    public (int Height, int Width)? ImageSize { get; init; }
 
-    /// <summary>Reads a YAML file with the keys input, size ([height, width]), fit (stretch, pad, crop), padValue, colorOrder (RGB, BGR, Gray),
+    /// <summary>Reads a YAML file with the keys input, size ([height, width]), imageSize, fit (stretch, pad, crop), padValue, colorOrder (RGB, BGR, Gray),
     /// layout (NCHW, NHWC), scale (a number or a fraction such as 1/255), mean, std, resize (bilinear).</summary>
     public static Preprocessing Read(string path)
     {
@@ -53,81 +52,10 @@ public sealed record Preprocessing
         return Parse(text, full);
     }
 
-    internal static Preprocessing Parse(string text, string subject)
-    {
-        YamlStream yaml = new();
-        try
-        {
-            yaml.Load(new StringReader(text));
-        }
-        catch (YamlException e)
-        {
-            throw Invalid(subject, $"line {e.Start.Line.ToString(CultureInfo.InvariantCulture)} is no YAML ({e.Message.TrimEnd('.')})", "A mapping of keys to values", e);
-        }
-        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
-        {
-            // What the parser throws where it loses its place.
-            throw Invalid(subject, "it is no YAML", "A mapping of keys to values", e);
-        }
-        if (yaml.Documents.Count == 0) return new Preprocessing();
-        if (yaml.Documents[0].RootNode is not YamlMappingNode map) throw Invalid(subject, "the file holds no mapping", "Keys such as 'size: [224, 224]'");
-        Preprocessing result = new();
-        foreach ((YamlNode keyNode, YamlNode node) in map.Children)
-        {
-            string key = (keyNode as YamlScalarNode)?.Value ?? "";
-            result = key switch
-            {
-                "input" => result with { Input = Text(node, key, subject) },
-                "size" => result with { Size = ReadSize(node, subject) },
-                "fit" => result with { Fit = Choice<ImageFit>(node, key, subject) },
-                "padValue" => result with { PadValue = (float)Number(node, key, subject) },
-                "colorOrder" => result with { ColorOrder = Choice<ImageColorOrder>(node, key, subject) },
-                "layout" => result with { Layout = Choice<ImageLayout>(node, key, subject) },
-                "scale" => result with { Scale = Number(node, key, subject) },
-                "mean" => result with { Mean = Numbers(node, key, subject) },
-                "std" => result with { StandardDeviation = Numbers(node, key, subject) is { } std && !std.Contains(0) ? std : throw Invalid(subject, "'std' is 0", "Numbers other than 0") },
-                "resize" => Text(node, key, subject).Equals("bilinear", StringComparison.OrdinalIgnoreCase) ? result : throw Invalid(subject, $"'resize' is '{Text(node, key, subject)}'", "bilinear"),
-                _ => throw Invalid(subject, $"the key '{key}' is unknown", NearestName.Advice(key, Keys, "key")),
-            };
-        }
-        return result;
-    }
+    /// <summary>Takes the same keys from a dictionary.</summary>
+    public static Preprocessing From(IDictionary values) => PreprocessingReader.Read(values);
 
-    private static (int, int) ReadSize(YamlNode node, string subject)
-    {
-        double[] numbers = Numbers(node, "size", subject);
-        if (numbers.Length == 1) numbers = [numbers[0], numbers[0]];
-        if (numbers.Length != 2 || numbers.Any(n => n != Math.Floor(n) || n < 1 || n > 65536)) throw Invalid(subject, $"'size' is {node}", "[height, width] in whole pixels");
-        return ((int)numbers[0], (int)numbers[1]);
-    }
-
-    private static string Text(YamlNode node, string key, string subject) =>
-        (node as YamlScalarNode)?.Value ?? throw Invalid(subject, $"'{key}' is {node}", "One value");
-
-    private static T Choice<T>(YamlNode node, string key, string subject) where T : struct, Enum
-    {
-        string text = Text(node, key, subject);
-        return Enum.GetNames<T>().Contains(text, StringComparer.OrdinalIgnoreCase) ? Enum.Parse<T>(text, ignoreCase: true)
-            : throw Invalid(subject, $"'{key}' is '{text}'", "One of " + string.Join(", ", Enum.GetNames<T>()));
-    }
-
-    private static double[] Numbers(YamlNode node, string key, string subject) =>
-        node is YamlSequenceNode list ? [.. list.Select(n => Number(n, key, subject))] : [Number(node, key, subject)];
-
-    private static double Number(YamlNode node, string key, string subject)
-    {
-        string text = Text(node, key, subject);
-        string[] parts = text.Split('/');
-        if (parts.Length <= 2 && double.TryParse(parts[0], NumberStyles.Float, CultureInfo.InvariantCulture, out double number))
-        {
-            if (parts.Length == 1 && double.IsFinite(number)) return number;
-            if (parts.Length == 2 && double.TryParse(parts[1], NumberStyles.Float, CultureInfo.InvariantCulture, out double divisor) && double.IsFinite(number / divisor)) return number / divisor;
-        }
-        throw Invalid(subject, $"'{key}' is '{text}'", "A number such as 0.5, or a fraction such as 1/255");
-    }
-
-    private static TrtToolsException Invalid(string subject, string found, string expected, Exception? inner = null) =>
-        new(ErrorCode.DataInvalid, subject, found, expected.StartsWith("Did you", StringComparison.Ordinal) || expected.StartsWith("The ", StringComparison.Ordinal) ? expected : "Expected: " + expected, "Mend the preprocessing file", inner);
+    internal static Preprocessing Parse(string text, string subject) => PreprocessingReader.Read(text, subject);
 
     /// <summary>Settles what was left open from the input's type and shape.</summary>
     internal ResolvedPreprocessing Resolve(InputInfo input)
@@ -153,7 +81,3 @@ public sealed record Preprocessing
     private static TrtToolsException Unfit(InputInfo input, string found, string next) =>
         new(ErrorCode.DataInvalid, $"Input '{input.Name}'", "images do not fit it: " + found, "", next);
 }
-
-/// <summary>A <see cref="Preprocessing"/> with every choice made.</summary>
-internal sealed record ResolvedPreprocessing(string Input, DataType DataType, int Height, int Width, ImageFit Fit, float PadValue,
-    ImageColorOrder ColorOrder, ImageLayout Layout, bool HasBatch, double Scale, double[] Mean, double[] StandardDeviation);

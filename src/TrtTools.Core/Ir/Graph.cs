@@ -107,6 +107,16 @@ internal sealed class Graph
         return value;
     }
 
+    /// <summary>An input takes the place of <paramref name="old"/>, which nothing reads any more and which goes.</summary>
+    public void ReplaceInput(Value old, Value input)
+    {
+        if (old.HasUses) throw new InvalidOperationException($"'{old.Name}' still has uses.");
+        _inputs.Remove(input);
+        _inputs[_inputs.IndexOf(old)] = input;
+        old.IsGraphInput = false;
+        Forget(old);
+    }
+
     /// <summary>Adds an initializer, or gives an input of that name its default content.</summary>
     public Value AddInitializer(string name, TensorData data)
     {

@@ -18,6 +18,9 @@ public sealed record EngineTensor
     /// <summary>False when not even the number of dimensions is known.</summary>
     public bool HasRank { get; init; } = true;
 
+    /// <summary>What the engine does to the raw image that this input takes; empty for all other tensors.</summary>
+    public string Preprocessing { get; init; } = "";
+
     public override string ToString() => $"{Name}: {DataType}[{(HasRank ? string.Join(',', SymbolicShape) : "…")}]";
 }
 

@@ -91,7 +91,7 @@ public sealed class ImageTests
     }
 
     /// <summary>A 24-bit BMP, bottom row first, blue-green-red.</summary>
-    private static byte[] Bitmap(int width, int height, params byte[] rgb)
+    internal static byte[] Bitmap(int width, int height, params byte[] rgb)
     {
         int stride = (width * 3 + 3) / 4 * 4;
         byte[] file = new byte[54 + stride * height];

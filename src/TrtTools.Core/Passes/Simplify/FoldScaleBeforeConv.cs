@@ -1,3 +1,4 @@
+using TrtTools.Data;
 using TrtTools.Evaluation;
 using TrtTools.Ir;
 using TrtTools.Ops;
@@ -16,6 +17,8 @@ internal sealed class FoldScaleBeforeConv : NodePass
     public override bool Apply(Node node, PassContext context)
     {
         if (context.Opset < 7 || node.Input(0) is not { HasSingleUse: true, Producer: { } step } || step.Graph != node.Graph || step.Domain.Length > 0) return false;
+        // A calibration cache of the model knows the tensor that the preprocessing gives, and nothing before it.
+        if (context.Model.Metadata.Count > 0 && PreprocessingInside.TensorsOf(context.Model).Contains(node.Input(0)!.Name, StringComparer.Ordinal)) return false;
         if (PassContext.Constant(node.Input(1)) is not { Rank: >= 3 } weights || weights.Type is not (DataType.Float32 or DataType.Float64) || weights.ByteCount > int.MaxValue) return false;
         TensorData? bias = PassContext.Constant(node.Input(2));
         if (node.Input(2) is not null && (bias is null || bias.Type != weights.Type)) return false;
