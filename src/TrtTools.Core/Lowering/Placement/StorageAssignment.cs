@@ -37,6 +37,21 @@ internal sealed class StorageAssignment
         }
         _graph.Scope.Operations.RemoveAll(_gone.Contains);
         foreach (Operation operation in _graph.Scope.Operations) Rewrite(operation);
+        RemoveUnread();
+    }
+
+    /// <summary>Moves that all readers see through.</summary>
+    private void RemoveUnread()
+    {
+        List<Operation> operations = _graph.Scope.Operations;
+        HashSet<Storage> read = [];
+        for (int i = operations.Count - 1; i >= 0; i--)
+        {
+            Operation operation = operations[i];
+            if (operation.IsMap() && operation.Nests[0].Target.Storage is { Kind: StorageKind.Scratch } target && !read.Contains(target)) operations.RemoveAt(i);
+            else if (operation.IsHost) read.UnionWith(operation.InputViews!.Select(v => v.Storage));
+            else read.UnionWith(operation.Nests.SelectMany(Storages.ReadBy));
+        }
     }
 
     /// <summary>A copy of a whole value to a part of another: what computes the value can write it there.</summary>
@@ -106,12 +121,25 @@ internal sealed class StorageAssignment
         if (_graph.WritersOf(value.Storage) is not [{ } writer] || !writer.IsMap() || writer.Nests[0] is not { Place: null, Result: LoadExpr load } nest) return null;
         bool isAffine = NestFacts.IsAffineMove(nest);
         if (_types.Copies.Contains(value.Storage)) return null;
-        if (!isAffine && !writer.KeepsOrder) return null;
-        TensorView source = ViewOf(load.Source.Storage);
-        TensorView? view = isAffine ? Views.Compose(source, nest.Space, load.Index) : Views.Reshape(source, value.Shape);
+        TensorView? view = AsFarView(nest, load);
+        if (view is null && !isAffine && !writer.KeepsOrder) return null;
+        view ??= isAffine ? Views.Compose(ViewOf(load.Source.Storage), nest.Space, load.Index) : Views.Reshape(ViewOf(load.Source.Storage), value.Shape);
         if (view is null || (_graph.ReadersOf(value.Storage).Any(r => r.IsHost) && (!Views.IsDense(view) || view.Type != value.Type))) return null;
         _gone.Add(writer);
         return view;
+    }
+
+    /// <summary>What a chain of moves looks at, where their indices together are even though one alone is not: a reshape that another undoes behind a transpose. Null where the next value is as good.</summary>
+    private TensorView? AsFarView(LoopNest nest, LoadExpr load)
+    {
+        LoadExpr? best = null;
+        LoadExpr at = load;
+        while (!_types.Copies.Contains(at.Source.Storage) && _graph.DefinitionOf(at.Source.Storage) is { Result: LoadExpr inner } definition)
+        {
+            at = new LoadExpr(inner.Source, [.. inner.Index.Select(i => Index.Simplify(NestFacts.Substitute(i, definition.Space, at.Index)))]);
+            if (at.Index.All(i => NestFacts.IsAffine(i, nest.Space))) best = at;
+        }
+        return best is null ? null : Views.Compose(ViewOf(best.Source.Storage), nest.Space, best.Index);
     }
 
     private TensorView Own(LoweredValue value)
@@ -131,6 +159,16 @@ internal sealed class StorageAssignment
         return TensorView.Dense(storage, value.Shape, isPacked ? LastOrder : null);
     }
 
+    /// <summary>A copy that only reshapes goes over the source's axes: strides instead of divisions.</summary>
+    private LoopNest? InSourceShape(LoopNest nest, TensorView target)
+    {
+        if (nest is not { Place: null, Result: LoadExpr load }) return null;
+        TensorView source = ViewOf(load.Source.Storage);
+        if (Views.Reshape(target, source.Shape) is not { } part) return null;
+        Axis[] space = NodeLowering.Space(source.Shape);
+        return nest with { Space = space, Result = new LoadExpr(source, Ex.Of(space)), Target = part };
+    }
+
     private void Rewrite(Operation operation)
     {
         if (operation.IsHost)
@@ -146,6 +184,11 @@ internal sealed class StorageAssignment
         {
             LoopNest nest = operation.Nests[i];
             TensorView target = ViewOf(nest.Target.Storage);
+            if (operation.KeepsOrder && InSourceShape(nest, target) is { } copy)
+            {
+                operation.Nests[i] = copy;
+                continue;
+            }
             IReadOnlyList<Expr>? place = nest.Place?.Select(rewriter.Apply).ToArray();
             if (place is not null && nest.ScatterCombine is null && Views.Compose(target, nest.Space, place) is { } part) (target, place) = (part, null);
             operation.Nests[i] = nest with { Body = nest.Body is null ? null : rewriter.Apply(nest.Body), Result = rewriter.Apply(nest.Result), Place = place, Target = target };

@@ -11,11 +11,13 @@ internal static class GraphPreparation
         OnnxGraph copy = FunctionExpansion.Expand(graph, all: true);
         OverridableInputs.Drop(copy, report);
         GraphOptimizer.OptimizeInPlace(copy, PassList.All(), report, stop);
+        CanonicalOrder.Run(copy);
         UnflattenProducts.Run(copy);
         JoinedSplits.Run(copy);
         CompositeRecognition.Run(copy);
         SinkScales.Run(copy);
         SiblingProducts.Run(copy);
+        CanonicalOrder.Run(copy);
         return copy;
     }
 }

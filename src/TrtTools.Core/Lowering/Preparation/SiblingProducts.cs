@@ -19,9 +19,11 @@ internal static class SiblingProducts
 
     public static void Run(OnnxGraph graph)
     {
+        Dictionary<Node, int> positions = [];
+        foreach (Node node in graph.Body.Nodes) positions.Add(node, positions.Count);
         foreach (Value value in graph.Body.Nodes.SelectMany(n => n.Inputs).OfType<Value>().Distinct().ToList())
         {
-            List<Branch> branches = [.. value.Uses.Where(u => u.Index == 0 && u.Node.Graph == graph.Body).Select(u => BranchOf(u.Node)).OfType<Branch>()];
+            List<Branch> branches = [.. value.Uses.Where(u => u.Index == 0 && u.Node.Graph == graph.Body && positions.ContainsKey(u.Node)).OrderBy(u => positions[u.Node]).Select(u => BranchOf(u.Node)).OfType<Branch>()];
             foreach (IGrouping<(long, bool, DataType, string), Branch> alike in branches.GroupBy(b => (b.Weight.Shape[0], b.Bias is not null, b.Weight.Type, b.Product.OpType)).ToList())
             {
                 if (alike.Count() >= FewestMerged) Merge(graph, value, [.. alike]);
