@@ -52,6 +52,10 @@ internal sealed class HandMadeTactics : ITacticSource
             yield return Offer.Rejected("trt", "its shapes are known only at run time");
             yield break;
         }
+        if (rows <= ThinKernel.MaxRows)
+        {
+            foreach (Offer offer in Thin(view, rows, cols, depth, context)) yield return offer;
+        }
         foreach (Offer offer in Wgmma(view, rows, cols, depth, batches, context)) yield return offer;
         string? problem = MmaKernel.Problem(view);
         if (problem is not null) yield return Offer.Rejected("trt mma", problem);
@@ -63,6 +67,21 @@ internal sealed class HandMadeTactics : ITacticSource
                 string name = $"trt mma {variant}";
                 yield return MmaKernel.Problem(view, variant, SharedLimit(context)) is { } why ? Offer.Rejected(name, why) : Of(MmaKernel.Launch(view, variant, name));
             }
+        }
+    }
+
+    private IEnumerable<Offer> Thin(ProductView view, long rows, long cols, long depth, TacticContext context)
+    {
+        if (!ProductText.IsDense(view.W.Inner) && _packing.ByColumn(view.W, view.Cols, view.Depth) is { } byColumn) view = view with { W = byColumn };
+        if (ThinKernel.Problem(view, rows) is { } problem)
+        {
+            yield return Offer.Rejected("trt thin", problem);
+            yield break;
+        }
+        foreach (ThinVariant shape in ThinKernel.Variants(rows, cols, depth, ProductText.Size(view.X.Type), context.Multiprocessors > 0 ? context.Multiprocessors : 132))
+        {
+            ThinVariant variant = shape with { Programmatic = IsHopper(context) };
+            yield return Of(ThinKernel.Launch(view, variant, $"trt thin {variant}"));
         }
     }
 
