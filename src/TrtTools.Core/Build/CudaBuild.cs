@@ -26,27 +26,41 @@ internal static class CudaBuild
         CudaTarget target = context.Target!;
         TacticLock? locked = context.Options.TacticLockPath is { } path ? TacticLock.Read(path) : null;
         TimingCache times = TimingCache.Read(context.Options.TimingCachePath, context.Report);
-        using TacticSources sources = TacticSources.Of(target, context.Options, times);
+        PhaseClock clock = new();
+        using TacticSources sources = TacticSources.Of(target, context.Options, times, clock);
         List<CudaPlan> plans = [];
         try
         {
-            foreach (bool channelsLast in Layouts(context)) plans.Add(Make(context, channelsLast, sources, locked, times, plans.Count == 0 ? context.Report : Report.None));
+            foreach (bool channelsLast in Layouts(context)) plans.Add(Make(context, channelsLast, sources, locked, times, clock, plans.Count == 0 ? context.Report : Report.None));
             // INT8 is asked for to be fast: -Best holds it against the plan without it.
-            if (context.FloatGraph is not null && context.Options is { Best: true, Int8: false }) plans.Add(BuildStages.WithFloatGraph(context, () => Make(context, Layouts(context)[0], sources, locked, times, Report.None)));
+            if (context.FloatGraph is not null && context.Options is { Best: true, Int8: false }) plans.Add(BuildStages.WithFloatGraph(context, () => Make(context, Layouts(context)[0], sources, locked, times, clock, Report.None)));
         }
         finally
         {
             // What was timed before the build was stopped need not be timed again.
             times.Save();
         }
-        CudaPlan best = Fastest(context, plans);
+        CudaPlan best;
+        using (clock.Time("timing whole plans")) best = Fastest(context, plans, times);
         context.Precision = best.Precision;
-        if (IsTimed(context)) best.FillTimes(context);
+        if (IsTimed(context)) FillTimes(context, best, times, clock);
+        times.Save();
         locked?.Save();
+        context.Report.Verbose($"{context.Name}: {clock}.");
         return (best.Header, best.Content);
     }
 
-    private static bool IsTimed(BuildContext context) => context.Target!.DeviceId is not null && context.Options.OptimizationLevel > 0;
+    /// <summary>Times of layers are of the whole engine: where it was built before with these times, they are as they were.</summary>
+    private static void FillTimes(BuildContext context, CudaPlan plan, TimingCache times, PhaseClock clock)
+    {
+        using PhaseClock.Running running = clock.Time("final profile");
+        string key = $"{context.Target!.Environment}/engine {plan.Content.Id}";
+        if (times.FindEngine(key) is { } known && plan.TryFillTimes(known)) return;
+        context.Begin("timing layers", 0.97);
+        if (plan.FillTimes(context)) times.AddEngine(key, plan.Content.Details.Layers.Select(l => l.MedianMs));
+    }
+
+    private static bool IsTimed(BuildContext context) => context.Target!.Open is not null && context.Options.OptimizationLevel > 0;
 
     /// <summary>Tensor cores want channels last in 16 and 8 bits; in FP32 it depends on the model, so both are timed, where anything is.</summary>
     private static bool[] Layouts(BuildContext context)
@@ -57,11 +71,11 @@ internal static class CudaBuild
         return narrow ? context.Options.OptimizationLevel >= ThoroughLevel ? [true, false] : [true] : context.Options.OptimizationLevel >= BothLayoutsLevel ? [false, true] : [false];
     }
 
-    private static CudaPlan Fastest(BuildContext context, IReadOnlyList<CudaPlan> plans)
+    private static CudaPlan Fastest(BuildContext context, IReadOnlyList<CudaPlan> plans, TimingCache cache)
     {
         if (plans.Count == 1 || !IsTimed(context)) return plans[0];
         context.Begin("timing whole plans", 0.95);
-        double?[] times = [.. plans.Select(p => p.Measure(context))];
+        double?[] times = [.. plans.Select(p => Measure(context, p, cache))];
         int best = 0;
         for (int i = 1; i < plans.Count; i++)
         {
@@ -72,34 +86,55 @@ internal static class CudaBuild
         return plans[best];
     }
 
-    private static CudaPlan Make(BuildContext context, bool channelsLast, TacticSources sources, TacticLock? locked, TimingCache times, Report warnings)
+    private static double? Measure(BuildContext context, CudaPlan plan, TimingCache cache)
+    {
+        string key = $"{context.Target!.Environment}/whole engine {plan.Content.Id}";
+        if (cache.Find(key) is { } known) return known.MedianMs;
+        if (plan.Measure(context) is not { } time) return null;
+        cache.Add(key, new TacticTime(time, time, time), $"{context.Name}: whole, {plan.Name}");
+        return time;
+    }
+
+    private static CudaPlan Make(BuildContext context, bool channelsLast, TacticSources sources, TacticLock? locked, TimingCache times, PhaseClock clock, Report warnings)
     {
         OnnxGraph graph = context.Form!.Graph;
         context.Begin("lowering", 0.3);
-        LoweredProgram program = GraphLowering.Lower(graph, Lowering(context, channelsLast), warnings, context.Stop);
+        LoweredProgram program;
+        using (clock.Time("lowering")) program = GraphLowering.Lower(graph, Lowering(context, channelsLast), warnings, context.Stop);
         TacticContext tactics = Tactics(context, program);
         context.Begin(IsTimed(context) ? "timing tactics" : "choosing tactics", 0.4);
-        TacticSelection selection = new(sources.All, tactics) { Lock = locked, Report = context.Report, Timer = Timer(context, tactics, sources, times) };
-        IReadOnlyDictionary<RegionStep, ChosenStep> steps = selection.Choose(program, context.Stop);
+        IReadOnlyDictionary<RegionStep, ChosenStep> steps;
+        using (clock.Time("choosing tactics"))
+        using (DeviceTimer? timer = Timer(context, tactics, sources, times, clock))
+        {
+            TacticSelection selection = new(sources.All, tactics)
+            {
+                Lock = locked, Report = context.Report, Timer = timer, Clock = clock,
+                Settle = sources.Answers is { } answers ? tactic => answers.Settle(tactic, tactics, library => sources.Adapter(library, "the build")) : static t => t,
+            };
+            steps = selection.Choose(program, context.Stop);
+        }
         context.Begin("compiling kernels", 0.7);
-        IReadOnlyDictionary<KernelSource, CompiledSource> kernels = Compile(context, steps.Values);
+        IReadOnlyDictionary<KernelSource, CompiledSource> kernels;
+        using (clock.Time("compiling what was chosen")) kernels = Compile(context, steps.Values);
         context.Begin("writing the plan", 0.9);
-        (EngineHeader header, EngineContent content) = Write(context, program, steps, kernels);
+        EngineHeader header;
+        EngineContent content;
+        using (clock.Time("writing")) (header, content) = Write(context, program, steps, kernels);
         return new CudaPlan($"{context.Precision.ToString().ToUpperInvariant()}{(channelsLast ? ", channels last" : "")}", context.Precision, header, content);
     }
 
     /// <summary>Null where nothing is timed: without a device, or at level 0.</summary>
-    private static DeviceTimer? Timer(BuildContext context, TacticContext tactics, TacticSources sources, TimingCache times)
+    private static DeviceTimer? Timer(BuildContext context, TacticContext tactics, TacticSources sources, TimingCache times, PhaseClock clock)
     {
         CudaTarget target = context.Target!;
-        if (target.DeviceId is not { } device || context.Options.OptimizationLevel == 0) return null;
+        if (target.Open is not { } open || context.Options.OptimizationLevel == 0) return null;
         KernelCompiler compiler = new(new KernelCache(KernelCache.DefaultFolder));
-        using CudaContext cuda = CudaContext.Open(device);
         return new DeviceTimer(new DeviceTimerOptions
         {
-            Context = tactics, Open = () => CudaContext.Open(device), Compile = source => compiler.Compile(source, target.Architecture), Library = sources.Adapter, Cache = times,
-            Environment = string.Create(CultureInfo.InvariantCulture, $"{target.Name}/{target.Multiprocessors}/{target.Architecture}/driver {CudaDriver.Current.Version}/nvrtc {Nvrtc.Current.Version}/{typeof(CudaBuild).Assembly.GetName().Version!.ToString(3)}"),
-            L2Bytes = cuda.Properties.L2Bytes, TimeBudget = context.Options.TimeBudget,
+            Context = tactics, Open = open, Compile = source => target.Compiles ? compiler.Compile(source, target.Architecture) : NotCompiled(source, target), Library = sources.Adapter, Cache = times,
+            Environment = target.Environment, Answers = sources.Answers, Clock = clock,
+            L2Bytes = target.L2Bytes, TimeBudget = context.Options.TimeBudget,
         });
     }
 
@@ -140,11 +175,13 @@ internal static class CudaBuild
         };
     }
 
+    private static CompiledSource NotCompiled(KernelSource source, CudaTarget target) => new(source, target.Architecture, [], new KernelResources(0, 0, 0, 0, 0));
+
     private static IReadOnlyDictionary<KernelSource, CompiledSource> Compile(BuildContext context, IEnumerable<ChosenStep> steps)
     {
         CudaTarget target = context.Target!;
         List<KernelSource> sources = [.. steps.SelectMany(s => s.Tactic.Launches).OfType<KernelTacticLaunch>().Select(l => l.Launch.Source).Distinct()];
-        if (!target.Compiles) return sources.ToDictionary(s => s, s => new CompiledSource(s, target.Architecture, [], new KernelResources(0, 0, 0, 0, 0)));
+        if (!target.Compiles) return sources.ToDictionary(s => s, s => NotCompiled(s, target));
         IReadOnlyDictionary<KernelSource, CompiledSource> compiled = new KernelCompiler(new KernelCache(KernelCache.DefaultFolder)).Compile(sources, target.Architecture, 0, context.Report, context.Stop);
         context.Report.Verbose(string.Create(CultureInfo.InvariantCulture, $"{context.Name}: {compiled.Count} kernels for {target.Architecture}, {compiled.Values.Count(c => c.FromCache)} of them compiled before."));
         return compiled;

@@ -19,7 +19,8 @@ internal sealed record CudaPlan(string Name, EnginePrecision Precision, EngineHe
     });
 
     /// <summary>Puts a serial run's time of each layer into the details.</summary>
-    public void FillTimes(BuildContext context) => OnDevice<object?>(context, run =>
+    /// <returns>False where made-up inputs do not run.</returns>
+    public bool FillTimes(BuildContext context) => OnDevice(context, run =>
     {
         for (int i = 0; i < WarmUpRuns; i++) Once(run, context.Stop);
         Dictionary<uint, List<double>> times = [];
@@ -36,8 +37,16 @@ internal sealed record CudaPlan(string Name, EnginePrecision Precision, EngineHe
         {
             if (layer < Content.Details.Layers.Count) Content.Details.Layers[(int)layer].MedianMs = Math.Round(TimeStatistics.Of(list).Median, 6);
         }
-        return null;
+        return true;
     });
+
+    /// <summary>False where they are of another number of layers.</summary>
+    public bool TryFillTimes(IReadOnlyList<double> milliseconds)
+    {
+        if (milliseconds.Count != Content.Details.Layers.Count) return false;
+        for (int i = 0; i < milliseconds.Count; i++) Content.Details.Layers[i].MedianMs = milliseconds[i];
+        return true;
+    }
 
     private static double Once(DeviceContext run, CancellationToken stop)
     {

@@ -1,5 +1,7 @@
+using System.Globalization;
 using TrtTools.Cuda;
 using TrtTools.Kernels;
+using TrtTools.Launch;
 
 namespace TrtTools.Build;
 
@@ -15,6 +17,21 @@ internal sealed record CudaTarget
 
     /// <summary>Number of the device in this machine; null when it is not here.</summary>
     public int? DeviceId { get; init; }
+
+    /// <summary>A device that is not CUDA's, in the place of one of this machine: tests time and run on it.</summary>
+    public Func<IDevice>? OtherDevice { get; init; }
+
+    /// <summary>Libraries of such a device; null: it has none.</summary>
+    public Func<string, ILibraryAdapter>? OtherLibraries { get; init; }
+
+    public long L2Bytes { get; init; } = 50L << 20;
+
+    /// <summary>Opens the device; null where it is not here.</summary>
+    public Func<IDevice>? Open => OtherDevice ?? (DeviceId is { } id ? () => CudaContext.Open(id) : null);
+
+    /// <summary>What is the same for everything that is timed on it and may change a time: device, driver and compiler.</summary>
+    public string Environment => string.Create(CultureInfo.InvariantCulture,
+        $"{Name}/{Multiprocessors}/{Architecture}/{(OtherDevice is null ? $"driver {CudaDriver.Current.Version}/" : "")}{(Compiles ? $"nvrtc {Nvrtc.Current.Version}/" : "")}{typeof(CudaTarget).Assembly.GetName().Version!.ToString(3)}");
 
     /// <summary>False leaves machine code out: plans of a machine that has no compiler, to be looked at, not run.</summary>
     public bool Compiles { get; init; } = true;
@@ -43,6 +60,6 @@ internal sealed record CudaTarget
         {
             throw new TrtToolsException(ErrorCode.DeviceUnsupported, properties.Name, $"its compute capability is {properties.ComputeCapabilityText}", "8.0 or higher", "Build with -Device Cpu, or choose another device with -DeviceId");
         }
-        return new CudaTarget { Name = properties.Name, Capability = properties.ComputeCapability, Multiprocessors = properties.Multiprocessors, DeviceId = deviceId };
+        return new CudaTarget { Name = properties.Name, Capability = properties.ComputeCapability, Multiprocessors = properties.Multiprocessors, L2Bytes = properties.L2Bytes, DeviceId = deviceId };
     }
 }

@@ -66,7 +66,7 @@ internal static class EngineAssembler
     public static Engine OfTarget(BuildContext context, EngineHeader header, EngineContent content)
     {
         long length = EngineWriter.FileLength(header, content);
-        return context.Target?.DeviceId is { } device ? new Engine(header, content, null, length) { OpenDevice = () => CudaContext.Open(device) } : new Engine(header, content, null, length);
+        return context.Target?.Open is { } open ? new Engine(header, content, null, length) { OpenDevice = open, CreateLibrary = context.Target.OtherLibraries is { } libraries ? (name, _) => libraries(name) : LibraryAdapters.Create } : new Engine(header, content, null, length);
     }
 
     private static EngineProvenance Provenance(BuildContext context) => new()

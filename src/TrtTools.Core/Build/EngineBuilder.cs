@@ -14,7 +14,7 @@ public static class EngineBuilder
         BuildContext context = new(graph, options, report, stop);
         Engine engine = Build(context, options);
         // An engine for a device that is not here can't be run.
-        if (context.Target is { DeviceId: null }) return engine;
+        if (context.Target is { Open: null }) return engine;
         try
         {
             EngineAcceptance.Record(engine, report, stop);

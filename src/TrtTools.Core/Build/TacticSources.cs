@@ -16,12 +16,15 @@ internal sealed class TacticSources : IDisposable
 
     public List<ITacticSource> All { get; } = [];
 
-    public static TacticSources Of(CudaTarget target, BuildOptions options, TimingCache times)
+    /// <summary>What libraries answered; null where none can be asked.</summary>
+    public LibraryAnswers? Answers { get; private set; }
+
+    public static TacticSources Of(CudaTarget target, BuildOptions options, TimingCache times, PhaseClock clock)
     {
         TacticSources sources = new();
         try
         {
-            if (!options.NoLibrary) sources.AddLibraries(target, times);
+            if (!options.NoLibrary) sources.AddLibraries(target, times, clock);
             List<ITacticSource> libraries = [.. sources.All];
             sources.All.Add(new HandMadeTactics());
             sources.All.AddRange(libraries.Select(s => new SplitTactics(s, Generate)));
@@ -38,8 +41,15 @@ internal sealed class TacticSources : IDisposable
     private static IReadOnlyList<KernelLaunch> Generate(Region region, TacticContext context) =>
         NestGenerator.Generate(region, new GeneratorOptions { Typical = context.Symbols, Maximum = context.Maximum, Multiprocessors = context.Multiprocessors });
 
-    private void AddLibraries(CudaTarget target, TimingCache times)
+    private void AddLibraries(CudaTarget target, TimingCache times, PhaseClock clock)
     {
+        if (target.OtherLibraries is { } other)
+        {
+            Answers = new LibraryAnswers(times, target.Environment, clock);
+            _owned.Add(Answers);
+            All.AddRange([new CudnnTactics(Adapter(CudnnAdapter.Library, other), () => other(CudnnAdapter.Library), Answers), new CublasLtTactics(Adapter(CublasLtAdapter.Library, other), Answers)]);
+            return;
+        }
         if (target.DeviceId is not { } device)
         {
             if (target.AssumesLibraries) All.AddRange([new CudnnTactics(null), new CublasLtTactics(null)]);
@@ -47,7 +57,8 @@ internal sealed class TacticSources : IDisposable
         }
         CudaContext context = CudaContext.Open(device);
         _owned.Add(context);
-        LibraryAnswers answers = new(times, $"{target.Name} {target.Multiprocessors} {CudaDriver.Current.Version}");
+        LibraryAnswers answers = Answers = new(times, $"{target.Name} {target.Multiprocessors} {CudaDriver.Current.Version}", clock);
+        _owned.Add(answers);
         if (CudaLibraries.Find(CudaLibraries.Cudnn) is not null) All.Add(new CudnnTactics(Adapter(CudnnAdapter.Library, "the build"), () =>
         {
             context.MakeCurrent();
@@ -57,10 +68,12 @@ internal sealed class TacticSources : IDisposable
     }
 
     /// <summary>The build's own adapter of a library, made when first asked for.</summary>
-    public ILibraryAdapter Adapter(string library, string engine)
+    public ILibraryAdapter Adapter(string library, string engine) => Adapter(library, name => LibraryAdapters.Create(name, engine));
+
+    private ILibraryAdapter Adapter(string library, Func<string, ILibraryAdapter> create)
     {
         if (_adapters.TryGetValue(library, out ILibraryAdapter? known)) return known;
-        ILibraryAdapter made = LibraryAdapters.Create(library, engine);
+        ILibraryAdapter made = create(library);
         _owned.Add(made);
         _adapters.Add(library, made);
         return made;

@@ -1,5 +1,7 @@
 using System.Collections.Frozen;
 using System.Reflection;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.RegularExpressions;
 
 namespace TrtTools.Kernels;
@@ -13,21 +15,27 @@ internal static partial class KernelHeaders
 
     public static IReadOnlyDictionary<string, string> All => s_all;
 
+    private static readonly FrozenDictionary<string, string> s_digests = s_all.ToFrozenDictionary(h => h.Key, h => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(h.Value))), StringComparer.Ordinal);
+
+    private static readonly FrozenDictionary<string, string[]> s_included = s_all.ToFrozenDictionary(h => h.Key, h => IncludedBy(h.Value).ToArray(), StringComparer.Ordinal);
+
+    /// <summary>SHA-256 of a file's text.</summary>
+    public static string DigestOf(string name) => s_digests[name];
+
     /// <summary>What a text includes, directly or not, by name. A name that is none of ours is left to the compiler to report.</summary>
     public static IReadOnlyDictionary<string, string> Of(string text)
     {
         SortedDictionary<string, string> found = new(StringComparer.Ordinal);
-        Stack<string> pending = new([text]);
-        while (pending.TryPop(out string? next))
+        Stack<string> pending = new(IncludedBy(text));
+        while (pending.TryPop(out string? name))
         {
-            foreach (Match include in Include().Matches(next))
-            {
-                string name = include.Groups[1].Value;
-                if (s_all.TryGetValue(name, out string? header) && found.TryAdd(name, header)) pending.Push(header);
-            }
+            if (!found.TryAdd(name, s_all[name])) continue;
+            foreach (string next in s_included[name]) pending.Push(next);
         }
         return found;
     }
+
+    private static IEnumerable<string> IncludedBy(string text) => Include().Matches(text).Select(m => m.Groups[1].Value).Where(s_all.ContainsKey);
 
     private static FrozenDictionary<string, string> Read()
     {

@@ -18,7 +18,11 @@ internal sealed class CublasLtTactics(ILibraryAdapter? library, LibraryAnswers? 
 
     public string Name => CublasLtAdapter.Library;
 
+    public string Prefix => Name;
+
     public bool IsLibrary => true;
+
+    public bool Takes(Region region, TacticContext context) => region.Facts is MatMulFacts or ConvolutionFacts && region.Nests.Count == 1 && Problem(region.Nests[0], context, out _) is null;
 
     public IEnumerable<Offer> Offers(Region region, TacticContext context)
     {

@@ -22,6 +22,14 @@ internal sealed record DeviceTimerOptions
     /// <summary>Called on several threads at a time.</summary>
     public required Func<KernelSource, CompiledSource> Compile { get; init; }
 
+    /// <summary>Threads that compile.</summary>
+    public int Threads { get; init; } = System.Environment.ProcessorCount;
+
+    /// <summary>What libraries compiled when they were asked; null: they compile again.</summary>
+    public LibraryAnswers? Answers { get; init; }
+
+    public PhaseClock Clock { get; init; } = new();
+
     /// <summary>Adapters that live longer than a trial.</summary>
     public Func<string, string, ILibraryAdapter> Library { get; init; } = LibraryAdapters.Create;
 
@@ -38,21 +46,27 @@ internal sealed record DeviceTimerOptions
 
 /// <summary>
 /// Times tactics through the runtime itself: each is a small plan whose launches are replayed as a graph, with weights that are not in the cache. Every tactic is held against the generated
-/// kernels on random data first.
+/// kernels on random data first. What is to be compiled is compiled by other threads meanwhile.
 /// </summary>
-internal sealed class DeviceTimer(DeviceTimerOptions options) : ITacticTimer
+internal sealed class DeviceTimer(DeviceTimerOptions options) : ITacticTimer, IDisposable
 {
-    /// <summary>Measured runs of a candidate; each is many launches.</summary>
-    private const int Runs = 15;
-    private const int MostCopies = 48, FewestRounds = 8;
+    /// <summary>Measured runs of a candidate, each of many launches; of one whose runs are long, and of one that is seen to be slow.</summary>
+    private const int Runs = 15, LongRuns = 7, SlowRuns = 3;
+    private const int MostCopies = 48, FewestRounds = 4, UsualRounds = 8;
 
-    /// <summary>Runs of a candidate are made longer up to this, or shorter, by launching less often.</summary>
-    private const double RunMs = 2, SlowMs = 200;
+    /// <summary>A run is as long as this where that takes fewer launches than there are copies; with so many milliseconds in all it is known well enough.</summary>
+    private const double RunMs = 2, EnoughMs = 12;
+
+    /// <summary>Times the best beyond which a candidate is not measured further: of a run of many launches, and of a single launch, which waits for the host too.</summary>
+    private const double SlowRatio = 1.3, HopelessRatio = 3, LaunchMs = 0.03;
 
     /// <summary>Runs from the first measurement on.</summary>
     private readonly Stopwatch _clock = new();
-    private readonly SemaphoreSlim _threads = new(Math.Max(1, Environment.ProcessorCount));
     private readonly Dictionary<KernelSource, Task<CompiledSource>> _compiled = [];
+    private readonly Dictionary<Tactic, string> _keys = new(ReferenceEqualityComparer.Instance);
+    private WorkQueue? _compilers;
+    private TrialDevice? _device;
+    private TrialLibraries? _libraries;
 
     /// <summary>Candidates that were run on the device, for reports.</summary>
     public int Timed { get; private set; }
@@ -62,34 +76,34 @@ internal sealed class DeviceTimer(DeviceTimerOptions options) : ITacticTimer
     {
         foreach ((Region region, IReadOnlyList<Tactic> tactics) in regions)
         {
+            stop.ThrowIfCancellationRequested();
             if (tactics.Count < 2 || !TrialData.IsKnown(region, tactics, options.Context)) continue;
             foreach (Tactic tactic in tactics)
             {
                 if (options.Cache.Contains(KeyOf(region, tactic))) continue;
-                foreach (KernelSource source in SourcesOf(tactic)) Start(source, stop);
+                foreach (KernelSource source in SourcesOf(tactic)) Start(source);
             }
         }
     }
 
     private static IEnumerable<KernelSource> SourcesOf(Tactic tactic) => tactic.Launches.OfType<KernelTacticLaunch>().Select(l => l.Launch.Source).Distinct();
 
-    private string KeyOf(Region region, Tactic tactic) => $"{options.Environment}/{TacticTrial.Signature(region, tactic, options.Context, options.Environment)}";
+    private string KeyOf(Region region, Tactic tactic)
+    {
+        if (_keys.TryGetValue(tactic, out string? known)) return known;
+        using (options.Clock.Time("keys of candidates")) known = $"{options.Environment}/{TacticTrial.Signature(region, tactic, options.Context, options.Environment)}";
+        _keys.Add(tactic, known);
+        return known;
+    }
 
-    private Task<CompiledSource> Start(KernelSource source, CancellationToken stop)
+    private Task<CompiledSource> Start(KernelSource source)
     {
         if (_compiled.TryGetValue(source, out Task<CompiledSource>? known)) return known;
-        Task<CompiledSource> task = Task.Run(async () =>
+        _compilers ??= new WorkQueue(options.Threads, "compiler");
+        Task<CompiledSource> task = _compilers.Add(() =>
         {
-            await _threads.WaitAsync(stop).ConfigureAwait(false);
-            try
-            {
-                return options.Compile(source);
-            }
-            finally
-            {
-                _threads.Release();
-            }
-        }, stop);
+            using (options.Clock.Time("compiling, all threads")) return options.Compile(source);
+        });
         _compiled.Add(source, task);
         return task;
     }
@@ -98,8 +112,13 @@ internal sealed class DeviceTimer(DeviceTimerOptions options) : ITacticTimer
     private IReadOnlyDictionary<KernelSource, CompiledSource> KernelsOf(Tactic tactic, CancellationToken stop)
     {
         KernelSource[] sources = [.. SourcesOf(tactic)];
-        foreach (KernelSource source in sources) Start(source, stop);
-        return sources.ToDictionary(s => s, s => Start(s, stop).GetAwaiter().GetResult());
+        Task<CompiledSource>[] tasks = [.. sources.Select(Start)];
+        if (!tasks.All(t => t.IsCompleted))
+        {
+            using PhaseClock.Running waiting = options.Clock.Time("waiting for compilers");
+            Task.WhenAll(tasks).ContinueWith(_ => { }, stop, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default).Wait(stop);
+        }
+        return sources.Select((s, i) => (s, i)).ToDictionary(p => p.s, p => tasks[p.i].GetAwaiter().GetResult());
     }
 
     public IReadOnlyList<TacticTime>? Measure(LoweredProgram program, RegionStep step, IReadOnlyList<Tactic> tactics, CancellationToken stop)
@@ -111,9 +130,12 @@ internal sealed class DeviceTimer(DeviceTimerOptions options) : ITacticTimer
         if (times.All(t => t is not null)) return times!;
         _clock.Start();
         if (options.TimeBudget is { } budget && _clock.Elapsed.TotalSeconds > budget) return null;
-        using TrialData data = new(options, region, tactics);
+        using PhaseClock.Running timing = options.Clock.Time("timing");
+        _device ??= new TrialDevice(options.Open());
+        _libraries ??= new TrialLibraries(options.Library, options.Answers);
+        using TrialData data = new(options, _device, _libraries, region);
         Tactic reference = tactics.FirstOrDefault(t => string.Equals(t.Name, GeneratedTactics.TacticName, StringComparison.Ordinal)) ?? tactics[^1];
-        IReadOnlyList<byte[]>? expected = null;
+        IReadOnlyList<ExpectedOutput>? expected = null;
         double best = double.MaxValue;
         for (int i = 0; i < tactics.Count; i++)
         {
@@ -123,26 +145,39 @@ internal sealed class DeviceTimer(DeviceTimerOptions options) : ITacticTimer
                 if (known.IsUsable) best = Math.Min(best, known.MedianMs);
                 continue;
             }
-            expected ??= data.Run(reference, KernelsOf(reference, stop), stop);
+            expected ??= Expected(reference, data, stop);
             times[i] = MeasureOne(region, tactics[i], reference, expected, data, best, stop);
             if (times[i]!.IsUsable) best = Math.Min(best, times[i]!.MedianMs);
-            options.Cache.Add(keys[i], times[i]!);
+            options.Cache.Add(keys[i], times[i]!, $"{region}: {tactics[i].Name}");
             Timed++;
         }
         return times!;
     }
 
-    private TacticTime MeasureOne(Region region, Tactic tactic, Tactic reference, IReadOnlyList<byte[]> expected, TrialData data, double best, CancellationToken stop)
+    private IReadOnlyList<ExpectedOutput> Expected(Tactic reference, TrialData data, CancellationToken stop)
+    {
+        IReadOnlyDictionary<KernelSource, CompiledSource> kernels = KernelsOf(reference, stop);
+        using PhaseClock.Running checking = options.Clock.Time("of it checking");
+        using TrialRun run = data.Start(reference, kernels, 1, stop);
+        IReadOnlyList<byte[]> content = data.Check(run, reference, stop);
+        return [.. data.OutputsOf(reference).Select((o, i) => new ExpectedOutput(o, content[i]))];
+    }
+
+    private TacticTime MeasureOne(Region region, Tactic tactic, Tactic reference, IReadOnlyList<ExpectedOutput> expected, TrialData data, double best, CancellationToken stop)
     {
         try
         {
             IReadOnlyDictionary<KernelSource, CompiledSource> kernels = KernelsOf(tactic, stop);
-            if (!ReferenceEquals(tactic, reference))
+            double once;
+            using (options.Clock.Time("of it checking"))
             {
-                IReadOnlyList<byte[]> actual = data.Run(tactic, kernels, stop);
-                if (TrialComparison.Problem(region, tactic, data.OutputsOf(tactic), data.OutputsOf(reference), actual, expected) is { } problem) return new TacticTime(0, 0, 0, problem);
+                using TrialRun run = data.Start(tactic, kernels, 1, stop);
+                if (ReferenceEquals(tactic, reference)) run.Execute(stop);
+                else if (TrialComparison.Problem(region, tactic, data.OutputsOf(tactic), data.Check(run, tactic, stop), expected) is { } problem) return new TacticTime(0, 0, 0, problem);
+                once = Rounded(run.Execute(stop));
             }
-            return Time(tactic, data, kernels, best, stop);
+            if (once > (HopelessRatio * best) + LaunchMs) return new TacticTime(once, once, once);
+            using (options.Clock.Time("of it measuring")) return Time(tactic, data, kernels, once, best, stop);
         }
         catch (TrtToolsException e) when (e.Code is not ErrorCode.Cancelled)
         {
@@ -151,37 +186,44 @@ internal sealed class DeviceTimer(DeviceTimerOptions options) : ITacticTimer
         }
     }
 
-    private TacticTime Time(Tactic tactic, TrialData data, IReadOnlyDictionary<KernelSource, CompiledSource> kernels, double best, CancellationToken stop)
+    private static double Rounded(double milliseconds) => Math.Round(milliseconds, 7);
+
+    /// <param name="once">Milliseconds of a single launch.</param>
+    /// <param name="best">Of the region's candidates so far.</param>
+    private TacticTime Time(Tactic tactic, TrialData data, IReadOnlyDictionary<KernelSource, CompiledSource> kernels, double once, double best, CancellationToken stop)
     {
-        // One launch tells how long a run may be.
-        using (TrialRun first = data.Start(tactic, kernels, 1, stop))
-        {
-            first.Execute(stop);
-            double once = first.Execute(stop);
-            if (once > SlowMs || once > 20 * best && once > 1) return new TacticTime(once, once, once);
-        }
-        int copies = data.CopiesFor(tactic, options.L2Bytes, MostCopies), rounds = Math.Max(FewestRounds, copies);
+        int copies = data.CopiesFor(tactic, options.L2Bytes, MostCopies), rounds = (int)Math.Clamp(RunMs / Math.Max(once, 1e-6), FewestRounds, Math.Max(UsualRounds, copies));
         using TrialRun run = data.Start(tactic, kernels, rounds, stop);
         // The second run of a shape is captured, the third is the first replay.
         for (int i = 0; i < 3; i++) run.Execute(stop);
-        double[] times = new double[Runs];
+        List<double> times = [];
+        double total = 0;
         for (int i = 0; i < Runs; i++)
         {
             stop.ThrowIfCancellationRequested();
-            times[i] = run.Execute(stop) / rounds;
-            // Long runs are steady: fewer of them do.
-            if (i >= 2 && times[i] * rounds > 10 * RunMs) return Of(times.AsSpan(0, i + 1));
+            double time = run.Execute(stop);
+            total += time;
+            times.Add(time / rounds);
+            if (times.Count == SlowRuns && times.Min() > SlowRatio * best) break;
+            if (times.Count == LongRuns && total > EnoughMs) break;
         }
         return Of(times);
     }
 
-    /// <summary>The median with an interval of order statistics: the fourth and the fourth last of fifteen hold it in 96 of 100 cases.</summary>
-    private static TacticTime Of(ReadOnlySpan<double> times)
+    /// <summary>The median with an interval of order statistics: the fourth and the fourth last of fifteen hold it in 96 of 100 cases, the ends of seven in 98.</summary>
+    private static TacticTime Of(List<double> times)
     {
-        double[] sorted = times.ToArray();
-        Array.Sort(sorted);
+        double[] sorted = [.. times.Order()];
         int cut = sorted.Length >= Runs ? 3 : 0;
-        double Rounded(double value) => Math.Round(value, 7);
         return new TacticTime(Rounded(sorted[sorted.Length / 2]), Rounded(sorted[cut]), Rounded(sorted[^(cut + 1)]));
+    }
+
+    /// <summary>What compiles still is waited for.</summary>
+    public void Dispose()
+    {
+        _compilers?.Dispose();
+        _device?.MakeCurrent();
+        _libraries?.Dispose();
+        _device?.Close();
     }
 }

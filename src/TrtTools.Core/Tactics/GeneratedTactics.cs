@@ -11,6 +11,8 @@ internal sealed class GeneratedTactics(Func<Region, TacticContext, IReadOnlyList
 
     public string Name => TacticName;
 
+    public string Prefix => Name;
+
     public bool IsLibrary => false;
 
     public IEnumerable<Offer> Offers(Region region, TacticContext context)

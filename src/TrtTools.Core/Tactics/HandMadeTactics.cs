@@ -12,6 +12,8 @@ internal sealed class HandMadeTactics : ITacticSource
 
     public string Name => "trt";
 
+    public string Prefix => Name;
+
     public bool IsLibrary => false;
 
     public IEnumerable<Offer> Offers(Region region, TacticContext context) => region.Facts switch

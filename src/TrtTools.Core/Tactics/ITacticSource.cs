@@ -61,11 +61,17 @@ internal interface ITacticSource
     /// <summary>Prefix of its tactics' names, such as "cublasLt".</summary>
     string Name { get; }
 
+    /// <summary>What the names of all its tactics begin with.</summary>
+    string Prefix => "";
+
     /// <summary>Whether it leaves the engine needing a library beside the driver.</summary>
     bool IsLibrary { get; }
 
     IEnumerable<Offer> Offers(Region region, TacticContext context);
 
-    /// <summary>Answers what the regions' offers will ask, several at a time.</summary>
+    /// <summary>Begins to find out, on other threads, what the regions' offers will ask, in this order.</summary>
     void Prepare(IReadOnlyList<Region> regions, TacticContext context, CancellationToken stop) { }
+
+    /// <summary>Whether there is anything to ask about a region: false where it is rejected for what it is.</summary>
+    bool Takes(Region region, TacticContext context) => true;
 }

@@ -15,26 +15,41 @@ internal sealed class SplitTactics(ITacticSource inner, Func<Region, TacticConte
 
     public string Name => inner.Name + Suffix;
 
+    public string Prefix => inner.Prefix;
+
     public bool IsLibrary => inner.IsLibrary;
+
+    public void Prepare(IReadOnlyList<Region> regions, TacticContext context, CancellationToken stop)
+    {
+        inner.Prepare([.. regions.Where(r => IsSplittable(r) && !inner.Takes(r, context)).Select(r => EpilogueMatch.Cores(r.Nests[0]).Select(core => Sum(r, core).Region).FirstOrDefault(s => inner.Takes(s, context))).OfType<Region>()], context, stop);
+    }
+
+    private static bool IsSplittable(Region region) => region.Facts is MatMulFacts or ConvolutionFacts && region.Nests is [{ Place: null, Target.Type: var type }] && type.IsFloatingPoint();
 
     public IEnumerable<Offer> Offers(Region region, TacticContext context)
     {
-        if (region.Facts is not (MatMulFacts or ConvolutionFacts) || region.Nests.Count != 1) yield break;
+        if (!IsSplittable(region) || inner.Offers(region, context).Any(o => o.Tactic is not null)) yield break;
         LoopNest nest = region.Nests[0];
-        if (nest.Place is not null || !nest.Target.Type.IsFloatingPoint() || inner.Offers(region, context).Any(o => o.Tactic is not null)) yield break;
         foreach (Expr core in EpilogueMatch.Cores(nest))
         {
-            Storage between = new("sum", StorageKind.Scratch, nest.Target.Type, nest.Space.Aggregate(DimExpr.One, (count, axis) => count * axis.Extent));
-            TensorView view = TensorView.Dense(between, [.. nest.Space.Select(a => a.Extent)], Order(nest));
-            LoopNest sum = nest with { Result = core, Target = view };
+            (Region product, TensorView view) = Sum(region, core);
             Expr loaded = new LoadExpr(view, [.. nest.Space.Select(a => (Expr)new AxisExpr(a))]);
             LoopNest rest = nest with { Reduced = [], Body = null, Result = Ex.Rewrite(nest.Result, e => ReferenceEquals(e, core) ? loaded : null) };
-            List<Tactic> first = [.. inner.Offers(With(region, sum, region.Facts), context).Select(o => o.Tactic).OfType<Tactic>()];
+            List<Tactic> first = [.. inner.Offers(product, context).Select(o => o.Tactic).OfType<Tactic>()];
             if (first.Count == 0) continue;
             IReadOnlyList<KernelTacticLaunch> second = [.. generate(With(region, rest, null), context).Select(l => new KernelTacticLaunch(l))];
             foreach (Tactic tactic in first) yield return Offer.Of(tactic with { Name = tactic.Name + Suffix, Launches = [.. tactic.Launches, .. second] });
             yield break;
         }
+    }
+
+    /// <summary>The product up to a part of what follows it, which goes through memory.</summary>
+    private static (Region Region, TensorView Between) Sum(Region region, Expr core)
+    {
+        LoopNest nest = region.Nests[0];
+        Storage between = new("sum", StorageKind.Scratch, nest.Target.Type, nest.Space.Aggregate(DimExpr.One, (count, axis) => count * axis.Extent));
+        TensorView view = TensorView.Dense(between, [.. nest.Space.Select(a => a.Extent)], Order(nest));
+        return (With(region, nest with { Result = core, Target = view }, region.Facts), view);
     }
 
     private static Region With(Region region, LoopNest nest, object? facts) => new()

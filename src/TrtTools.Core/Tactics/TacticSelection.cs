@@ -41,6 +41,11 @@ internal sealed class TacticSelection
 
     public Report Report { get; init; } = Report.None;
 
+    public PhaseClock Clock { get; init; } = new();
+
+    /// <summary>Makes of a chosen tactic what the plan keeps.</summary>
+    public Func<Tactic, Tactic> Settle { get; init; } = static t => t;
+
     /// <summary>What was chosen so far, by the region's key.</summary>
     public IReadOnlyDictionary<string, RegionChoice> Choices => _choices;
 
@@ -50,20 +55,32 @@ internal sealed class TacticSelection
         List<IGrouping<string, RegionStep>> groups = [.. program.Steps.OfType<RegionStep>().GroupBy(s => RegionKey.Of(s.Region), StringComparer.Ordinal)];
         Region[] ahead = [.. groups.Where(g => !_choices.ContainsKey(g.Key)).Select(g => g.First().Region)];
         foreach (ITacticSource source in _sources) source.Prepare(ahead, _context, stop);
-        List<(IGrouping<string, RegionStep> Group, List<Offer> Offers)> open = [.. groups.Where(g => !_choices.ContainsKey(g.Key)).Select(g =>
+        // What is ours is compiled while libraries are asked.
+        Dictionary<(string Key, ITacticSource Source), List<Offer>> own = [];
+        using (Clock.Time("own offers"))
         {
-            stop.ThrowIfCancellationRequested();
-            return (g, _sources.SelectMany(s => s.Offers(g.First().Region, _context)).Select(Limit).ToList());
-        })];
-        Timer?.Announce(open.Where(o => Lock?.Find(o.Group.Key) is null).Select(o => (o.Group.First().Region, (IReadOnlyList<Tactic>)[.. o.Offers.Select(f => f.Tactic).OfType<Tactic>()])), stop);
-        Dictionary<string, List<Offer>> offers = open.ToDictionary(o => o.Group.Key, o => o.Offers, StringComparer.Ordinal);
+            foreach (IGrouping<string, RegionStep> group in groups.Where(g => !_choices.ContainsKey(g.Key)))
+            {
+                stop.ThrowIfCancellationRequested();
+                foreach (ITacticSource source in _sources.Where(s => !s.IsLibrary)) own.Add((group.Key, source), [.. source.Offers(group.First().Region, _context).Select(Limit)]);
+            }
+        }
+        Timer?.Announce(groups.Where(g => !_choices.ContainsKey(g.Key) && Lock?.Find(g.Key) is null).Select(g =>
+            (g.First().Region, (IReadOnlyList<Tactic>)[.. _sources.Where(s => !s.IsLibrary).SelectMany(s => own[(g.Key, s)]).Select(o => o.Tactic).OfType<Tactic>()])), stop);
         System.Diagnostics.Stopwatch clock = System.Diagnostics.Stopwatch.StartNew();
         for (int i = 0; i < groups.Count; i++)
         {
             stop.ThrowIfCancellationRequested();
             (string key, RegionStep first) = (groups[i].Key, groups[i].First());
-            if (!_choices.TryGetValue(key, out RegionChoice? choice)) _choices.Add(key, choice = ChooseFor(program, first, key, offers[key], stop));
-            foreach (RegionStep step in groups[i]) chosen.Add(step, new ChosenStep(step, Offer(step.Region, choice.Tactic)) { Choice = choice });
+            if (!_choices.TryGetValue(key, out RegionChoice? choice))
+            {
+                List<Offer> offers = [.. _sources.SelectMany(s => s.IsLibrary ? s.Offers(first.Region, _context).Select(Limit) : own[(key, s)])];
+                _choices.Add(key, choice = ChooseFor(program, first, key, offers, stop));
+            }
+            using (Clock.Time("offers of equal regions"))
+            {
+                foreach (RegionStep step in groups[i]) chosen.Add(step, new ChosenStep(step, Settle(Offer(step.Region, choice.Tactic))) { Choice = choice });
+            }
             TimeSpan remaining = clock.Elapsed / (i + 1) * (groups.Count - i - 1);
             Report.Progress(Timer is null ? "Choosing tactics" : "Timing tactics", $"{program.Name}: region {i + 1} of {groups.Count}", (i + 1.0) / groups.Count, remaining);
         }
@@ -112,6 +129,6 @@ internal sealed class TacticSelection
     private Offer Limit(Offer offer) => offer.Tactic is { } tactic && tactic.WorkspaceBytes > _context.WorkspaceLimit
         ? Tactics.Offer.Rejected(offer.Name, string.Create(CultureInfo.InvariantCulture, $"it needs {tactic.WorkspaceBytes / 1048576.0:0.##} MB of workspace, the limit is {_context.WorkspaceLimit / 1048576.0:0.##} MB")) : offer;
 
-    private Tactic Offer(Region region, string name) => _sources.SelectMany(s => s.Offers(region, _context)).FirstOrDefault(o => string.Equals(o.Name, name, StringComparison.Ordinal))?.Tactic
+    private Tactic Offer(Region region, string name) => _sources.Where(s => name.StartsWith(s.Prefix, StringComparison.Ordinal)).SelectMany(s => s.Offers(region, _context)).FirstOrDefault(o => string.Equals(o.Name, name, StringComparison.Ordinal))?.Tactic
         ?? throw new InvalidOperationException($"The tactic {name} was offered for a region like {region}, but not for this one.");
 }

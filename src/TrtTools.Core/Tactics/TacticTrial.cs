@@ -89,7 +89,7 @@ internal sealed class TacticTrial
         StringBuilder text = new(compiler);
         foreach (KernelSource source in none.Keys)
         {
-            foreach ((string name, string header) in KernelHeaders.Of(source.Text)) text.Append('\n').Append(name).Append('\n').Append(header);
+            foreach (string name in KernelHeaders.Of(source.Text).Keys) text.Append('\n').Append(name).Append(' ').Append(KernelHeaders.DigestOf(name));
         }
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(trial.Plan.ToByteArray());

@@ -5,6 +5,84 @@ using TrtTools.Tensors;
 
 namespace TrtTools.Tactics;
 
+/// <summary>What the generated kernels gave for one of a region's results.</summary>
+internal sealed class ExpectedOutput
+{
+    /// <summary>Elements that one thread looks at at a time.</summary>
+    private const int Piece = 1 << 16;
+
+    private readonly double _scale;
+
+    public ExpectedOutput(Storage storage, byte[] content)
+    {
+        (Storage, Content) = (storage, content);
+        if (!IsNumeric(storage.Type)) return;
+        int size = SizeOf(storage.Type), count = content.Length / size;
+        double[] squares = new double[(count / Piece) + 1];
+        int[] finite = new int[squares.Length];
+        Pieces.Run(count, Piece, (from, to) =>
+        {
+            double sum = 0;
+            int known = 0;
+            for (int i = from; i < to; i++)
+            {
+                double value = Number(storage.Type, content, i);
+                if (!double.IsFinite(value)) continue;
+                sum += value * value;
+                known++;
+            }
+            (squares[from / Piece], finite[from / Piece]) = (sum, known);
+        });
+        long all = finite.Sum(f => (long)f);
+        _scale = all == 0 ? 0 : Math.Sqrt(squares.Sum() / all);
+    }
+
+    public Storage Storage { get; }
+
+    public byte[] Content { get; }
+
+    /// <summary>Null when a tactic's content agrees.</summary>
+    public string? Problem(byte[] actual, double tolerance)
+    {
+        DataType type = Storage.Type;
+        if (!IsNumeric(type) || actual.Length != Content.Length) return actual.AsSpan().SequenceEqual(Content) ? null : $"'{Storage.Name}' differs";
+        int size = SizeOf(type), count = Content.Length / size;
+        (double Error, int At)[] worst = new (double, int)[(count / Piece) + 1];
+        Pieces.Run(count, Piece, (from, to) =>
+        {
+            worst[from / Piece] = (0, -1);
+            if (actual.AsSpan(from * size, (to - from) * size).SequenceEqual(Content.AsSpan(from * size, (to - from) * size))) return;
+            (double Error, int At) found = (0, -1);
+            for (int i = from; i < to; i++)
+            {
+                double x = Number(type, actual, i), y = Number(type, Content, i);
+                if (x.Equals(y)) continue;
+                double difference = Math.Abs(x - y), allowed = Math.Max(Math.Abs(y), _scale);
+                double error = double.IsNaN(difference) ? double.PositiveInfinity : type is DataType.Int8 or DataType.UInt8 ? (difference <= 1 ? 0 : 1) : difference / Math.Max(allowed, double.Epsilon);
+                if (error > found.Error) found = (error, i);
+            }
+            worst[from / Piece] = found;
+        });
+        (double Error, int At) most = (0, -1);
+        foreach ((double Error, int At) one in worst) if (one.Error > most.Error) most = one;
+        return most.Error <= tolerance ? null
+            : string.Create(CultureInfo.InvariantCulture, $"wrong on random data: element {most.At} of '{Storage.Name}' is {Number(type, actual, most.At):G6}, the generated kernel gives {Number(type, Content, most.At):G6}");
+    }
+
+    private static bool IsNumeric(DataType type) => type is DataType.Float32 or DataType.Float16 or DataType.BFloat16 or DataType.Int8 or DataType.UInt8;
+
+    private static int SizeOf(DataType type) => type switch { DataType.Float32 => 4, DataType.Float16 or DataType.BFloat16 => 2, _ => 1 };
+
+    private static double Number(DataType type, byte[] bytes, int at) => type switch
+    {
+        DataType.Float32 => MemoryMarshal.Cast<byte, float>(bytes)[at],
+        DataType.Float16 => (float)MemoryMarshal.Cast<byte, Half>(bytes)[at],
+        DataType.BFloat16 => BitConverter.UInt32BitsToSingle((uint)MemoryMarshal.Cast<byte, ushort>(bytes)[at] << 16),
+        DataType.Int8 => (sbyte)bytes[at],
+        _ => bytes[at],
+    };
+}
+
 /// <summary>Holds a candidate's outputs against the generated kernels'.</summary>
 internal static class TrialComparison
 {
@@ -12,62 +90,25 @@ internal static class TrialComparison
     private const double Float32Tolerance = 5e-5, Tf32Tolerance = 4e-3, Float16Tolerance = 8e-3, BFloat16Tolerance = 4e-2;
 
     /// <summary>Null when they agree.</summary>
-    public static string? Problem(Region region, Tactic tactic, IReadOnlyList<Storage> outputs, IReadOnlyList<Storage> expectedOutputs, IReadOnlyList<byte[]> actual, IReadOnlyList<byte[]> expected)
+    public static string? Problem(Region region, Tactic tactic, IReadOnlyList<Storage> outputs, IReadOnlyList<byte[]> actual, IReadOnlyList<ExpectedOutput> expected)
     {
-        for (int e = 0; e < expectedOutputs.Count; e++)
+        foreach (ExpectedOutput one in expected)
         {
             int a = -1;
-            for (int i = 0; i < outputs.Count; i++) if (ReferenceEquals(outputs[i], expectedOutputs[e])) a = i;
+            for (int i = 0; i < outputs.Count; i++) if (ReferenceEquals(outputs[i], one.Storage)) a = i;
             // Nests may leave intermediate results that a fused kernel never writes.
             if (a < 0)
             {
-                if (ReferenceEquals(expectedOutputs[e], RegionViews.Writes(region)[^1].Storage)) return "it does not write the region's result";
+                if (ReferenceEquals(one.Storage, RegionViews.Writes(region)[^1].Storage)) return "it does not write the region's result";
                 continue;
             }
-            if (Problem(expectedOutputs[e], tactic, actual[a], expected[e]) is { } problem) return problem;
+            if (one.Problem(actual[a], ToleranceOf(one.Storage.Type, tactic)) is { } problem) return problem;
         }
         return null;
-    }
-
-    private static string? Problem(Storage storage, Tactic tactic, byte[] actual, byte[] expected)
-    {
-        double[]? x = Numbers(storage.Type, actual), y = Numbers(storage.Type, expected);
-        if (x is null || y is null) return actual.AsSpan().SequenceEqual(expected) ? null : $"'{storage.Name}' differs";
-        double square = 0;
-        long finite = 0;
-        foreach (double value in y)
-        {
-            if (!double.IsFinite(value)) continue;
-            square += value * value;
-            finite++;
-        }
-        double scale = finite == 0 ? 0 : Math.Sqrt(square / finite), tolerance = ToleranceOf(storage.Type, tactic);
-        double worst = 0;
-        int at = -1;
-        for (int i = 0; i < y.Length; i++)
-        {
-            if (x[i].Equals(y[i])) continue;
-            double difference = Math.Abs(x[i] - y[i]), allowed = Math.Max(Math.Abs(y[i]), scale);
-            double error = double.IsNaN(difference) ? double.PositiveInfinity : storage.Type is DataType.Int8 or DataType.UInt8 ? (difference <= 1 ? 0 : 1) : difference / Math.Max(allowed, double.Epsilon);
-            if (error <= worst) continue;
-            (worst, at) = (error, i);
-        }
-        return worst <= tolerance ? null
-            : string.Create(CultureInfo.InvariantCulture, $"wrong on random data: element {at} of '{storage.Name}' is {x[at]:G6}, the generated kernel gives {y[at]:G6}");
     }
 
     private static double ToleranceOf(DataType type, Tactic tactic) => type switch
     {
         DataType.Float16 => Float16Tolerance, DataType.BFloat16 => BFloat16Tolerance, DataType.Float32 => tactic.Precision switch { "Tf32" => Tf32Tolerance, "Fp16" => Float16Tolerance, "Bf16" => BFloat16Tolerance, _ => Float32Tolerance }, _ => 0,
-    };
-
-    private static double[]? Numbers(DataType type, byte[] bytes) => type switch
-    {
-        DataType.Float32 => [.. MemoryMarshal.Cast<byte, float>(bytes).ToArray().Select(v => (double)v)],
-        DataType.Float16 => [.. MemoryMarshal.Cast<byte, Half>(bytes).ToArray().Select(v => (double)v)],
-        DataType.BFloat16 => [.. MemoryMarshal.Cast<byte, ushort>(bytes).ToArray().Select(v => (double)BitConverter.UInt32BitsToSingle((uint)v << 16))],
-        DataType.Int8 => [.. bytes.Select(b => (double)(sbyte)b)],
-        DataType.UInt8 => [.. bytes.Select(b => (double)b)],
-        _ => null,
     };
 }

@@ -16,25 +16,17 @@ internal sealed class TrialData : IDisposable
 
     private readonly DeviceTimerOptions _options;
     private readonly Region _region;
-    private readonly IDevice _device;
+    private readonly TrialDevice _device;
+    private readonly TrialLibraries _libraries;
     private readonly IDeviceStream _stream;
     private readonly Dictionary<(Storage, int), IDeviceMemory> _memory = [];
     private readonly Dictionary<Storage, byte[]> _content = [];
 
-    public TrialData(DeviceTimerOptions options, Region region, IReadOnlyList<Tactic> tactics)
+    public TrialData(DeviceTimerOptions options, TrialDevice device, TrialLibraries libraries, Region region)
     {
-        (_options, _region) = (options, region);
-        _device = options.Open();
+        (_options, _device, _libraries, _region) = (options, device, libraries, region);
         _device.MakeCurrent();
-        try
-        {
-            _stream = _device.CreateStream();
-        }
-        catch
-        {
-            _device.Dispose();
-            throw;
-        }
+        _stream = _device.CreateStream();
     }
 
     /// <summary>Whether the shapes that are tuned for are known, and the region reads nothing that made-up data could send astray.</summary>
@@ -47,13 +39,14 @@ internal sealed class TrialData : IDisposable
         return tactics.SelectMany(t => t.Launches).SelectMany(ExtentsOf).All(e => context.Value(e) is not null);
     }
 
-    /// <summary>The tactic's outputs in one run on one copy of the data.</summary>
-    public IReadOnlyList<byte[]> Run(Tactic tactic, IReadOnlyDictionary<KernelSource, CompiledSource> kernels, CancellationToken stop)
+    /// <summary>The tactic's outputs after a run of one round.</summary>
+    public IReadOnlyList<byte[]> Check(TrialRun run, Tactic tactic, CancellationToken stop)
     {
-        foreach (Storage output in OutputsOf(tactic)) PoisonOne(output);
-        using TrialRun run = Start(tactic, kernels, 1, stop);
+        IReadOnlyList<Storage> outputs = OutputsOf(tactic);
+        foreach (Storage output in outputs) PoisonOne(output);
+        _stream.Synchronize();
         run.Execute(stop);
-        return [.. OutputsOf(tactic).Select(o => Read(o))];
+        return [.. outputs.Select(Read)];
     }
 
     public IReadOnlyList<Storage> OutputsOf(Tactic tactic) => [.. TacticTrial.External(_region, tactic).Where(e => e.IsWritten).Select(e => e.Storage)];
@@ -70,7 +63,7 @@ internal sealed class TrialData : IDisposable
         stop.ThrowIfCancellationRequested();
         int weightCopies = rounds == 1 ? 1 : CopiesFor(tactic, _options.L2Bytes, rounds);
         TacticTrial trial = TacticTrial.Write(_region, tactic, _options.Context, rounds, s => s.Data is not null ? weightCopies : rounds == 1 ? 1 : 2, kernels);
-        return new TrialRun(trial, _options, storage =>
+        return new TrialRun(trial, _device, _libraries, storage =>
         {
             (Storage original, int copy) = trial.Originals[storage];
             return MemoryOf(original, copy);
@@ -80,7 +73,15 @@ internal sealed class TrialData : IDisposable
     private IDeviceMemory MemoryOf(Storage storage, int copy)
     {
         if (_memory.TryGetValue((storage, copy), out IDeviceMemory? known)) return known;
-        byte[] content = ContentOf(storage);
+        if (copy > 0)
+        {
+            IDeviceMemory first = MemoryOf(storage, 0), next = _device.Allocate(first.ByteCount);
+            _memory.Add((storage, copy), next);
+            _stream.CopyOnDevice(next.Address, first.Address, first.ByteCount);
+            _stream.Synchronize();
+            return next;
+        }
+        ReadOnlySpan<byte> content = storage.Data is { } data ? data.Bytes : MadeUp(storage);
         IDeviceMemory memory = _device.Allocate(content.Length);
         _memory.Add((storage, copy), memory);
         memory.CopyFromHost(content);
@@ -91,7 +92,6 @@ internal sealed class TrialData : IDisposable
     {
         IDeviceMemory memory = MemoryOf(storage, 0);
         _stream.Fill(memory.Address, Poison, memory.ByteCount);
-        _stream.Synchronize();
     }
 
     private unsafe byte[] Read(Storage storage)
@@ -105,9 +105,8 @@ internal sealed class TrialData : IDisposable
 
     private long ByteCount(Storage storage) => storage.Type.ByteCount(_options.Context.Value(storage.ElementCount) ?? 0);
 
-    private byte[] ContentOf(Storage storage)
+    private byte[] MadeUp(Storage storage)
     {
-        if (storage.Data is { } data) return data.Bytes.ToArray();
         if (!_content.TryGetValue(storage, out byte[]? content)) _content.Add(storage, content = RandomContent.Of(storage.Type, ByteCount(storage), (ulong)_content.Count + 1));
         return content;
     }
@@ -128,64 +127,5 @@ internal sealed class TrialData : IDisposable
     {
         foreach (IDeviceMemory memory in _memory.Values) memory.Dispose();
         _stream.Dispose();
-        _device.Dispose();
-    }
-}
-
-/// <summary>A trial that is ready to run.</summary>
-internal sealed class TrialRun : IDisposable
-{
-    private readonly DeviceProgram _program;
-    private readonly DeviceContext _context;
-
-    public TrialRun(TacticTrial trial, DeviceTimerOptions options, Func<Storage, IDeviceMemory> memory)
-    {
-        _program = new DeviceProgram(options.Open(), trial.Plan, trial.Blobs.Content, [], "a trial") { CreateLibrary = (library, engine) => new BorrowedAdapter(options.Library(library, engine)) };
-        try
-        {
-            _context = _program.CreateContext();
-        }
-        catch
-        {
-            _program.Leave();
-            throw;
-        }
-        _context.IsTimed = true;
-        for (int i = 0; i < trial.Inputs.Count; i++)
-        {
-            IDeviceMemory place = memory(trial.Inputs[i]);
-            _context.BindInput(i, place.Address, place.ByteCount, [trial.Inputs[i].ElementCount.Value]);
-        }
-        for (int i = 0; i < trial.Outputs.Count; i++)
-        {
-            IDeviceMemory place = memory(trial.Outputs[i]);
-            _context.BindOutput(i, place.Address, place.ByteCount);
-        }
-    }
-
-    /// <summary>One run; its milliseconds on the device.</summary>
-    public double Execute(CancellationToken stop)
-    {
-        _context.Upload();
-        _context.Execute(stop);
-        _context.Synchronize();
-        return _context.Times.Compute;
-    }
-
-    public void Dispose()
-    {
-        _context.Dispose();
-        _program.Leave();
-    }
-
-    private sealed class BorrowedAdapter(ILibraryAdapter inner) : ILibraryAdapter
-    {
-        public string Version => inner.Version;
-
-        public IPreparedCall Prepare(LibraryRequest request) => inner.Prepare(request);
-
-        public IReadOnlyList<LibraryCandidate> Candidates(LibraryRequest request, int count) => inner.Candidates(request, count);
-
-        public void Dispose() { }
     }
 }

@@ -35,6 +35,9 @@ public sealed class Engine : IDisposable
     /// <summary>Opens the device that a CUDA engine runs on; by itself the first one whose code the engine has.</summary>
     internal Func<IDevice> OpenDevice { get; init; }
 
+    /// <summary>Makes the adapters of libraries that its launches call.</summary>
+    internal Func<string, string, ILibraryAdapter> CreateLibrary { get; init; } = LibraryAdapters.Create;
+
     public string Name => Header.Name;
 
     /// <summary>SHA-256 of the content: the same graph, options and device give the same id.</summary>
@@ -136,7 +139,7 @@ public sealed class Engine : IDisposable
     {
         if (_hostRequest is not null) return HostSteps.Find(StepKind, Path ?? Name).Create(_hostRequest, stop);
         IDevice device = OpenDevice();
-        return new DeviceStep(new DeviceProgram(device, Content.Plan, Content.Blobs, Content.Details.Layers, Name), profile: false);
+        return new DeviceStep(new DeviceProgram(device, Content.Plan, Content.Blobs, Content.Details.Layers, Name) { CreateLibrary = CreateLibrary }, profile: false);
     }
 
     private void ThrowGone(string why) => throw new TrtToolsException(ErrorCode.ObjectNotLive, $"The engine '{Name}'", why, "An engine that is still loaded", "Import it again with Import-Engine, or pass its path");

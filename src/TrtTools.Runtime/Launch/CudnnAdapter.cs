@@ -52,6 +52,19 @@ internal sealed class CudnnAdapter : ILibraryAdapter
         }
     }
 
+    public byte[] Compiled(LibraryRequest request)
+    {
+        try
+        {
+            using CudnnConvolution convolution = Describe(request);
+            return convolution.Compiled(Version);
+        }
+        catch (CudaLibraryException e)
+        {
+            throw Refuse(request, e.Message);
+        }
+    }
+
     public void Dispose()
     {
         if (_handle != 0) Cudnn.Destroy(_handle);

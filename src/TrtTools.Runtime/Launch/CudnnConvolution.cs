@@ -74,7 +74,7 @@ internal sealed class CudnnConvolution : IPreparedCall
                     if (!plan.TryFinish(out _)) continue;
                     long workspace = plan.GetInt64(CudnnAttribute.PlanWorkspace);
                     if (workspace > _request.WorkspaceBytes) continue;
-                    found.Add(new LibraryCandidate((algorithm with { Extents = ExtentText, Json = plan.GetText(CudnnAttribute.PlanJson) }).ToBytes(), workspace) { Name = algorithm.Name });
+                    found.Add(new LibraryCandidate(algorithm.ToBytes(), workspace) { Name = algorithm.Name, Compiled = (algorithm with { Extents = ExtentText, Json = plan.GetText(CudnnAttribute.PlanJson) }).ToBytes() });
                 }
             }
             finally
@@ -96,7 +96,16 @@ internal sealed class CudnnConvolution : IPreparedCall
             if (config is not null && TryPlan(p => p.Set(CudnnAttribute.PlanConfig, config))) return;
         }
         LibraryCandidate first = Candidates(1).FirstOrDefault() ?? throw Refuse($"it has no plan for the convolution in {_request.WorkspaceBytes:N0} bytes of workspace");
-        if (!TryPlan(p => p.SetText(CudnnAttribute.PlanJson, CudnnAlgorithm.Read(first.Algorithm)!.Json))) throw Refuse("it does not read back its own plan");
+        if (!TryPlan(p => p.SetText(CudnnAttribute.PlanJson, CudnnAlgorithm.Read(first.Compiled)!.Json))) throw Refuse("it does not read back its own plan");
+    }
+
+    /// <summary>The request's algorithm with the library's text of the plan that <see cref="Build"/> makes of it; as it is where the library takes another.</summary>
+    public byte[] Compiled(string version)
+    {
+        if (IsEmpty || CudnnAlgorithm.Read(_request.Algorithm.Span) is not { } chosen) return _request.Algorithm.ToArray();
+        using CudnnDescriptor? config = chosen.ToConfig(_graph!, _owned);
+        return string.Equals(_request.Version, version, StringComparison.Ordinal) && config is not null && TryPlan(p => p.Set(CudnnAttribute.PlanConfig, config))
+            ? (chosen with { Extents = ExtentText, Json = _plan!.GetText(CudnnAttribute.PlanJson) }).ToBytes() : _request.Algorithm.ToArray();
     }
 
     public void Enqueue(ReadOnlySpan<ulong> operands, nint stream)

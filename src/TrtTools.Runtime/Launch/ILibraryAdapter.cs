@@ -27,9 +27,12 @@ internal sealed record LibraryRequest
     public string Subject { get; init; } = "";
 }
 
-/// <summary>One way that a library knows to run a call: its own word for it, and the scratch memory that it needs.</summary>
+/// <summary>One way that a library knows to run a call: its own word for it, the same for equal questions, and the scratch memory that it needs.</summary>
 internal sealed record LibraryCandidate(byte[] Algorithm, long WorkspaceBytes)
 {
+    /// <summary>The algorithm with what the library compiled for it, to be given instead of it; empty: there is no such thing. It may be another each time.</summary>
+    public byte[] Compiled { get; init; } = [];
+
     /// <summary>What to call it beside its number; may be empty.</summary>
     public string Name { get; init; } = "";
 }
@@ -51,4 +54,7 @@ internal interface ILibraryAdapter : IDisposable
 
     /// <summary>What the library offers for a call, its best guess first; the request's workspace is the limit.</summary>
     IReadOnlyList<LibraryCandidate> Candidates(LibraryRequest request, int count);
+
+    /// <summary>A request's algorithm with what the library compiles for it, so that preparing the call compiles nothing.</summary>
+    byte[] Compiled(LibraryRequest request) => request.Algorithm.ToArray();
 }

@@ -169,6 +169,30 @@ public sealed class TacticSelectionTests
         second.Save();
         Assert.Equal(bytes, File.ReadAllBytes(path));
 
+        second.Add("a # key", Wrong("two lines\nand a # in it"), "a comment # with one");
+        second.AddPlan("a call", [.. Enumerable.Range(0, 5000).Select(i => (byte)(i / 100))]);
+        second.AddPlan("a call", [7]);
+        second.AddEngine("an engine", [0.5, 0.25]);
+        second.Save();
+        TimingCache third = TimingCache.Read(path, Report.None);
+        Assert.Equal("two lines\nand a # in it", third.Find("a # key")!.Problem);
+        // The first that was kept is what an engine was made of.
+        Assert.Equal(5000, third.FindPlan("a call")!.Length);
+        Assert.Equal([0.5, 0.25], third.FindEngine("an engine")!);
+        Assert.Null(third.FindPlan("another call"));
+        Assert.Null(third.FindEngine("another"));
+        bytes = File.ReadAllBytes(path);
+        Assert.True(bytes.Length < 1500);
+        third.Add("new", Time(2));
+        third.Save();
+        Assert.Equal(bytes, File.ReadAllBytes(path));
+
+        string[] lines = File.ReadAllLines(path);
+        lines[^1] = lines[^1][..20];
+        File.WriteAllLines(path, lines);
+        RecordingReport cut = new();
+        Assert.Equal(0, TimingCache.Read(path, cut).Count);
+        Assert.Contains(cut.Warnings, w => w.Contains(path, StringComparison.Ordinal));
         File.WriteAllText(path, "{ \"Version\": 1, \"Ti");
         RecordingReport report = new();
         Assert.Equal(0, TimingCache.Read(path, report).Count);
