@@ -86,7 +86,8 @@ internal static class PrecisionStage
         if (context.Options.CalibrationCache is { IsSynthetic: true }) context.Warn("the calibration cache was made from synthetic data: accuracy is not to be trusted.");
         context.Begin("quantizing", 0.5);
         int before = context.Warnings.Count;
-        QuantizeOptions quantize = new() { CpuEncoding = context.Target is null, FloatLayer = name => patterns.Find(name) is { } precision && precision != EnginePrecision.Int8 };
+        bool isNarrow = context.Target is not null && CudaPrecision.FloatStorage(context.Options) != Tensors.DataType.Float32;
+        QuantizeOptions quantize = new() { CpuEncoding = context.Target is null, ForDevice = context.Target is not null, FloatResults = isNarrow, FloatLayer = name => patterns.Find(name) is { } precision && precision != EnginePrecision.Int8 };
         OnnxGraph quantized = Quantizer.Quantize(context.Graph, cache, quantize, context.Report, context.Stop);
         if (context.Options.Strict && context.Warnings.Count > before)
         {

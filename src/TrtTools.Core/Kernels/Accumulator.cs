@@ -13,13 +13,16 @@ internal sealed class Accumulator
     private readonly ScalarType _type;
 
     private readonly string _place;
+    private readonly bool _isNarrow;
 
     public Accumulator(LoopNest nest, GeneratorOptions options)
     {
         _place = nest.Reduced.All(a => options.IsNarrow(a.Extent)) ? "int" : "trt::i64";
         _combine = nest.Combine;
         _type = nest.Body!.Type;
-        Scalar = ElementText.TypeName(_type, narrow: false);
+        // The largest of narrow integers is one of them; sums may be wider.
+        _isNarrow = _type == ScalarType.Int64 && (_combine is Combiner.Maximum or Combiner.Minimum) && new IntegerRanges(options).IsNarrow(nest.Body);
+        Scalar = ElementText.TypeName(_type, _isNarrow);
         TypeName = FindsPlace ? $"trt::Best<{Scalar}, {_place}>" : Scalar;
     }
 
@@ -35,7 +38,7 @@ internal sealed class Accumulator
     /// <summary>The joining functions' class in reduce.cuh.</summary>
     public string Operation => FindsPlace ? $"trt::Extreme<{(_combine is Combiner.FirstMinimum or Combiner.LastMinimum ? "true" : "false")}, {(_combine is Combiner.LastMaximum or Combiner.LastMinimum ? "true" : "false")}>" : $"trt::{_combine}";
 
-    public string Start => FindsPlace ? $"{TypeName}{{{ElementText.Number(0, 0, _type, false)}, -1}}" : ElementText.Identity(_combine, _type);
+    public string Start => FindsPlace ? $"{TypeName}{{{ElementText.Number(0, 0, _type, false)}, -1}}" : _isNarrow ? _combine == Combiner.Maximum ? "(-2147483647 - 1)" : "2147483647" : ElementText.Identity(_combine, _type);
 
     /// <summary>A statement that takes a value in.</summary>
     /// <param name="place">The value's position along the reduced axis.</param>

@@ -20,9 +20,10 @@ internal sealed record EpilogueText(string Function, IReadOnlyList<LoadExpr> Loa
         // What storing does anyway.
         Expr root = nest.Result is ConvertExpr stored && stored.Target == nest.Target.Type && stored.Value.Type == ScalarType.Float32 && (stored.Saturates ? stored.Target == DataType.Int8 : stored.Target.ScalarType().IsFloat())
             ? stored.Value : nest.Result;
+        bool fast = nest.Target.Type is DataType.Float16 or DataType.BFloat16 or DataType.Int8;
+        root = Shortened(root, fast, nest.Target.Type == DataType.Int8);
         if (root.Type != ScalarType.Float32) return Fail($"its result is computed as {root.Type}", out reason);
         if (ElementName(nest.Target.Type) is null) return Fail($"it does not store {nest.Target.Type}", out reason);
-        bool fast = nest.Target.Type is DataType.Float16 or DataType.BFloat16 or DataType.Int8;
         if (Ex.Parts(root).Any(p => p is AxisExpr or ExtentExpr && !IsIndex(root, p))) return Fail("its epilogue depends on the place", out reason);
         List<LoadExpr> loads = [];
         Dictionary<Expr, string> names = new(ReferenceEqualityComparer.Instance);
@@ -79,6 +80,23 @@ internal sealed record EpilogueText(string Function, IReadOnlyList<LoadExpr> Loa
         }
         string function = $"static __device__ __forceinline__ float trt_epilogue({(integerSum ? "int" : "float")} acc, float e0, float e1, float e2, float e3, int batch, int row, int col)\n{{\n{body}    return {names[root]};\n}}\n";
         return new EpilogueText(function, loads);
+    }
+
+    /// <summary>The same value in fewer instructions: a conversion to integers rounds by itself, x where it is not below 0 is a maximum, and narrow results are divided by a number by way of its inverse.</summary>
+    private static Expr Shortened(Expr root, bool fast, bool roundsWhenStored)
+    {
+        Ex.Rewriter? self = null;
+        Ex.Rewriter rewriter = new(expr => expr switch
+        {
+            ConvertExpr { Target: DataType.Int8, Saturates: true, Value: CallExpr { Function.Name: "round" } rounded } => new ConvertExpr(DataType.Int8, self!.Apply(rounded.Operands[0]), saturates: true),
+            SelectExpr { Condition: CallExpr { Function.Name: "lt" } below, WhenTrue: ConstantExpr { Number: 0, Type: ScalarType.Float32 } } choice
+                when ReferenceEquals(below.Operands[0], choice.WhenFalse) && below.Operands[1] is ConstantExpr { Number: 0 } => Ex.Max(self!.Apply(choice.WhenFalse), choice.WhenTrue),
+            CallExpr { Function.Name: "div", Type: ScalarType.Float32 } quotient when fast && quotient.Operands[1] is ConstantExpr { Number: var by } && by != 0 && double.IsNormal(1 / by) =>
+                Ex.Call("mul", self!.Apply(quotient.Operands[0]), Ex.Number((float)(1 / by))),
+            _ => null,
+        });
+        self = rewriter;
+        return rewriter.Apply(roundsWhenStored && root is CallExpr { Function.Name: "round" } last ? last.Operands[0] : root);
     }
 
     /// <summary>An element in memory, as types.cuh has it; null where epilogues have none.</summary>

@@ -18,7 +18,7 @@ internal static class ImageKernels
         if (region.Nests.Count != 1) return Fail($"it computes one convolution, the region has {region.Nests.Count} steps", out reason);
         LoopNest nest = region.Nests[0];
         if (facts.Input.Rank != 4 || nest.Space.Count != 4 || nest.Place is not null) return Fail("it is no convolution of images", out reason);
-        if (nest.Target.Type is not (DataType.Float16 or DataType.BFloat16)) return Fail($"it stores no {nest.Target.Type}", out reason);
+        if (nest.Target.Type is not (DataType.Float16 or DataType.BFloat16 or DataType.Int8)) return Fail($"it stores no {nest.Target.Type}", out reason);
         if (!facts.Weight.Shape.Skip(1).All(d => d.IsConstant)) return Fail("its filter's size is known only at run time", out reason);
         if (EpilogueText.Of(nest, integerSum: false, out reason) is not { } epilogue) return null;
         LinearAccess target = LinearAccess.Of(nest.Target, Ex.Of(nest.Space));
@@ -77,17 +77,19 @@ internal static class ImageKernels
         int cols = outputs.TryGetValue(out long known) && known < 64 ? (int)((known + 15) / 16 * 16) : 64;
         int stepped = (int)channels + (strideW * (int)channels % 2), run = (width * stepped + 1) / 2 * 2, k = (height * run + 15) / 16 * 16;
         int patchH = (15 * strideH) + height, patchW = (15 * strideW) + width, patchRow = (patchW * stepped + 2) / 2 * 2, patch = ((patchH * patchRow * 2) + 16 + 15) / 16 * 16;
-        int shared = (cols * ((k * 2) + 16 + (k / 8 % 2 != 0 ? 16 : 0))) + patch + (256 * ((cols * 2) + 16));
+        DataType stored = region.Nests[0].Target.Type;
+        int shared = (cols * ((k * 2) + 16 + (k / 8 % 2 != 0 ? 16 : 0))) + patch + (256 * ((cols * ProductText.Size(stored)) + 16));
         if (shared > 99 * 1024)
         {
             reason = string.Create(CultureInfo.InvariantCulture, $"its filters need {shared} bytes of shared memory");
             return null;
         }
         IReadOnlyList<Axis> space = region.Nests[0].Space;
-        string type = ProductText.Name(region.Nests[0].Target.Type);
+        // 8 bits of a result are right with products of 16.
+        DataType multiplied = stored != DataType.Int8 ? stored : w.Type == DataType.BFloat16 ? DataType.BFloat16 : DataType.Float16;
         (string, object)[] definitions =
         [
-            ("KERNEL", "stem"), ("TYPE", type), ("IN", ProductText.Name(x.Type)), ("W", ProductText.Name(w.Type)), ("CHANNELS", channels), ("R", height), ("S", width), ("STRIDE_H", strideH), ("STRIDE_W", strideW),
+            ("KERNEL", "stem"), ("TYPE", ProductText.Name(multiplied)), ("OUT", ProductText.Name(stored)), ("IN", ProductText.Name(x.Type)), ("W", ProductText.Name(w.Type)), ("CHANNELS", channels), ("R", height), ("S", width), ("STRIDE_H", strideH), ("STRIDE_W", strideW),
             ("PAD_H", facts.PadsBegin[0]), ("PAD_W", facts.PadsBegin[1]), ("COLS", cols), ("PDL", programmatic ? 1 : 0), ("VECTOR", ProductText.Vector(parts.View)), .. ProductText.OperandDefines(parts.View),
         ];
         if (parts.Operands.Any(o => ProductText.OperandKind(o, parts.View) is "Full" or "Row"))
@@ -120,14 +122,15 @@ internal static class ImageKernels
             return null;
         }
         if (PartsOf(region, facts, out reason) is not { } parts) return null;
-        if (x.Type != region.Nests[0].Target.Type || EpilogueText.ElementName(w.Type) is null or "tc::s8") reason = $"it does not multiply {x.Type} and {w.Type} to {region.Nests[0].Target.Type}";
+        DataType stored = region.Nests[0].Target.Type;
+        if ((x.Type != stored && stored != DataType.Int8) || x.Type is not (DataType.Float16 or DataType.BFloat16) || EpilogueText.ElementName(w.Type) is null or "tc::s8") reason = $"it does not multiply {x.Type} and {w.Type} to {region.Nests[0].Target.Type}";
         else if (!GeneratorOptions.Is(x.Strides[1], 1)) reason = "its input's channels are not contiguous";
         else if (channels % 8 != 0 || !x.Strides.Where((_, i) => i != 1).Append(x.Offset).All(s => GeneratorOptions.IsDivisible(s, 8)) || ProductText.Vector(parts.View) != 8) reason = "its channels are not aligned to 16 bytes";
         if (reason.Length > 0) return null;
         IReadOnlyList<Axis> space = region.Nests[0].Space;
         (string, object)[] definitions =
         [
-            ("KERNEL", "depthwise"), ("TYPE", ProductText.Name(x.Type)), ("W", ProductText.Name(w.Type)), ("R", w.Shape[2].Value), ("S", w.Shape[3].Value), ("STRIDE_H", facts.Strides[0]), ("STRIDE_W", facts.Strides[1]),
+            ("KERNEL", "depthwise"), ("TYPE", ProductText.Name(x.Type)), ("OUT", ProductText.Name(stored)), ("W", ProductText.Name(w.Type)), ("R", w.Shape[2].Value), ("S", w.Shape[3].Value), ("STRIDE_H", facts.Strides[0]), ("STRIDE_W", facts.Strides[1]),
             ("PAD_H", facts.PadsBegin[0]), ("PAD_W", facts.PadsBegin[1]), ("DILATION_H", facts.Dilations[0]), ("DILATION_W", facts.Dilations[1]), ("TH", variant.Height), ("TW", variant.Width), ("LANES", variant.Lanes), ("THREADS", threads),
             ("PDL", programmatic ? 1 : 0), ("VECTOR", 8), .. ProductText.OperandDefines(parts.View),
         ];

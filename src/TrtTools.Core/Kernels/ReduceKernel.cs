@@ -198,11 +198,11 @@ internal static class ReduceKernel
         if (space.Count == 0) return 1;
         LoopAxis inner = space[^1];
         LinearAccess[] read = [.. Ex.Loads(analysis.Nest.Body).Select(analysis.Access)];
-        foreach (int lanes in (int[])[8, 4, 2])
+        foreach (int lanes in (int[])[16, 8, 4, 2])
         {
             if (!GeneratorOptions.IsDivisible(inner.Extent, lanes)) continue;
             LinearAccess[] wide = [.. read.Where(a => ScalarWriter.IsVector(a, inner, lanes, analysis))];
-            if (wide.Length == 0 || lanes * wide.Min(a => a.View.Type.BitSize()) > 128 || lanes * wide.Max(a => a.View.Type.BitSize()) > 256) continue;
+            if (wide.Length == 0 || lanes * wide.Min(a => a.View.Type.BitSize()) > 128 || lanes * wide.Max(a => a.View.Type.BitSize()) > 256 || (lanes == 16 && analysis.Nest.Body!.Type.IsFloat())) continue;
             if (lanes > 2 && outputs / lanes < analysis.Options.Multiprocessors * 64L) continue;
             return lanes;
         }

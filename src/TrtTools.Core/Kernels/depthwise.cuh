@@ -1,9 +1,12 @@
 // Depthwise convolution, channels last: a thread has 8 neighbouring channels (16 bytes) of TRT_TH × TRT_TW output pixels. Bytes decide, so it only has to read each row few times.
 //
 // Text before this defines:
-//   TRT_KERNEL, TRT_TYPE (tc::f16, tc::bf16), TRT_W (stored type of weights), TRT_R, TRT_S, TRT_STRIDE_H, TRT_STRIDE_W, TRT_PAD_H, TRT_PAD_W, TRT_DILATION_H, TRT_DILATION_W
+//   TRT_KERNEL, TRT_TYPE (tc::f16, tc::bf16: read), TRT_OUT (stored: the same, or tc::s8), TRT_W (stored type of weights), TRT_R, TRT_S, TRT_STRIDE_H, TRT_STRIDE_W, TRT_PAD_H, TRT_PAD_W, TRT_DILATION_H, TRT_DILATION_W
 //   TRT_TH, TRT_TW (pixels of a thread), TRT_LANES (threads along the channels), TRT_THREADS, TRT_PDL, TRT_VECTOR and the epilogue: see epilogue.cuh
 #pragma once
+#ifndef TRT_OUT
+#define TRT_OUT TRT_TYPE
+#endif
 #include "async.cuh"
 #include "epilogue.cuh"
 
@@ -20,7 +23,7 @@ constexpr int kSpan = (TRT_TW - 1) * TRT_STRIDE_W + (TRT_S - 1) * TRT_DILATION_W
 extern "C" __global__ void __launch_bounds__(TRT_THREADS) TRT_KERNEL(
     const TRT_TYPE *x, long long x_n, long long x_h, long long x_w,
     const TRT_W *w, long long w_c, long long w_r, long long w_s,
-    TRT_TYPE *y, long long y_n, long long y_p, long long y_q,
+    TRT_OUT *y, long long y_n, long long y_p, long long y_q,
     const void *op0, long long op0_row, const void *op1, long long op1_row, const void *op2, long long op2_row, const void *op3, long long op3_row,
     int images, int height, int width, int out_h, int out_w, int channels)
 {
@@ -120,7 +123,7 @@ extern "C" __global__ void __launch_bounds__(TRT_THREADS) TRT_KERNEL(
                 if (p >= out_h || q >= out_w) continue;
                 float f[8], r[8];
                 epilogue.apply<8, false>(sum[a][b], f, (n * out_h + p) * out_w + q, c, r);
-                put<Element, 8>(y + n * y_n + p * y_p + q * y_q, c, channels, r);
+                put<TRT_OUT, 8>(y + n * y_n + p * y_p + q * y_q, c, channels, r);
             }
         }
     }

@@ -3,10 +3,13 @@
 // A block keeps the weights of its 64 (or fewer) output channels and walks over tiles of 16 × 16 output pixels; each warp has rows of 16 pixels.
 //
 // Text before this defines:
-//   TRT_KERNEL, TRT_TYPE (tc::f16, tc::bf16: multiplied and stored), TRT_IN, TRT_W (stored types of image and weights)
+//   TRT_KERNEL, TRT_TYPE (tc::f16, tc::bf16: multiplied), TRT_OUT (stored: the same, or tc::s8), TRT_IN, TRT_W (stored types of image and weights)
 //   TRT_CHANNELS, TRT_R, TRT_S, TRT_STRIDE_H, TRT_STRIDE_W, TRT_PAD_H, TRT_PAD_W, TRT_COLS (output channels of a block, a multiple of 16, at most 64)
 //   TRT_PDL, TRT_VECTOR and the epilogue: see epilogue.cuh
 #pragma once
+#ifndef TRT_OUT
+#define TRT_OUT TRT_TYPE
+#endif
 #include "async.cuh"
 #include "epilogue.cuh"
 #include "mma.cuh"
@@ -14,6 +17,8 @@
 namespace tc {
 
 typedef TRT_TYPE Element;
+typedef TRT_OUT Out;
+typedef Raw<8 * sizeof(Out)>::Word Piece;   // eight channels
 
 // A window must begin at a whole word.
 constexpr int kStepped = TRT_STRIDE_W * TRT_CHANNELS % 2 ? TRT_CHANNELS + 1 : TRT_CHANNELS;
@@ -26,7 +31,7 @@ constexpr int kPatchRow = (kPatchW * kStepped + 1 + 1) / 2 * 2;      // elements
 constexpr int kPatchBytes = (kPatchH * kPatchRow * 2 + 16 + 15) / 16 * 16;
 constexpr int kWeightPitch = kK * 2 + 16 + (kK / 8 % 2 ? 16 : 0);    // an odd number of 16-byte pieces
 constexpr int kWeightBytes = TRT_COLS * kWeightPitch;
-constexpr int kOutPitch = TRT_COLS * 2 + 16;
+constexpr int kOutPitch = TRT_COLS * (int)sizeof(Out) + 16;
 constexpr int kStemThreads = 256;
 constexpr int kPatchItems = kStepped * kPatchH * kPatchW, kAhead = (kPatchItems + kStemThreads - 1) / kStemThreads;
 constexpr int kGroups8 = TRT_COLS / 8;
@@ -36,7 +41,7 @@ constexpr int kGroups8 = TRT_COLS / 8;
 extern "C" __global__ void __launch_bounds__(256, 2) TRT_KERNEL(
     const TRT_IN *x, long long x_n, long long x_c, long long x_h, long long x_w,
     const TRT_W *w, long long w_k, long long w_c, long long w_r, long long w_s,
-    TRT_TYPE *y, long long y_n, long long y_p, long long y_q,
+    TRT_OUT *y, long long y_n, long long y_p, long long y_q,
     const void *op0, const void *op1, const void *op2, const void *op3,
     int images, int height, int width, int out_h, int out_w, int cols)
 {
@@ -167,7 +172,7 @@ extern "C" __global__ void __launch_bounds__(256, 2) TRT_KERNEL(
                     int pixel = (lane >> 2) + h * 8;
                     int row = (n * out_h + min(p0 + warp * 2 + m, out_h - 1)) * out_w + min(q0 + pixel, out_w - 1);
                     epilogue.apply<2, false>(pair, f, row, col0 + j * 8 + (lane & 3) * 2, r);
-                    store_shared(stage + (m * 16 + pixel) * kOutPitch + j * 16 + (lane & 3) * 4, Pair<Element>::pack(r[0], r[1]));
+                    store_shared(stage + (m * 16 + pixel) * kOutPitch + (j * 8 + (lane & 3) * 2) * (int)sizeof(Out), Pair<Out>::pack(r[0], r[1]));
                 }
             }
         }
@@ -176,12 +181,12 @@ extern "C" __global__ void __launch_bounds__(256, 2) TRT_KERNEL(
         {
             int pixel = i / kGroups8, c = (i - pixel * kGroups8) * 8, p = p0 + warp * 2 + (pixel >> 4), q = q0 + (pixel & 15);
             if (p >= out_h || q >= out_w || col0 + c >= cols) continue;
-            TRT_TYPE *to = y + n * y_n + p * y_p + q * y_q + col0 + c;
-            const uint4 *piece = reinterpret_cast<const uint4 *>(staged + (warp * 32 + pixel) * kOutPitch + c * 2);
-            if (TRT_VECTOR == 8) *reinterpret_cast<uint4 *>(to) = *piece;
+            Out *to = y + n * y_n + p * y_p + q * y_q + col0 + c;
+            const Piece *piece = reinterpret_cast<const Piece *>(staged + (warp * 32 + pixel) * kOutPitch + c * (int)sizeof(Out));
+            if (TRT_VECTOR == 8) *reinterpret_cast<Piece *>(to) = *piece;
             else
             {
-                const Element *e = reinterpret_cast<const Element *>(piece);
+                const Out *e = reinterpret_cast<const Out *>(piece);
                 for (int k = 0; k < 8; k++) if (col0 + c + k < cols) to[k] = e[k];
             }
         }

@@ -15,6 +15,9 @@ internal sealed class QuantizationPlan
     // Beyond this ratio of ranges the smaller inputs of a Concat would lose two bits and more, so it keeps the scales apart.
     private const float ConcatLimit = 4;
 
+    /// <summary>Images: integers want 16 channels at a time.</summary>
+    private const int FewChannels = 4;
+
     /// <summary>Why a layer stays in floating point that calibration found to cost the outputs too much.</summary>
     public const string Sensitive = "the outputs are sensitive to it";
 
@@ -26,6 +29,8 @@ internal sealed class QuantizationPlan
     private readonly Dictionary<Value, float> _scale = [];
     private readonly Dictionary<Value, bool> _nonNegative = [];
     private readonly SortedSet<string> _missing = new(StringComparer.Ordinal);
+    // What layers make, after their activations, in the order of the layers.
+    private readonly Dictionary<Value, int> _results = [];
 
     private QuantizationPlan(OnnxGraph graph, CalibrationCache cache, QuantizeOptions options)
     {
@@ -58,6 +63,8 @@ internal sealed class QuantizationPlan
             if (node.Is("Conv") || node.Is("Gemm") || node.Is("MatMul")) plan.ConsiderLayer(node, chosen, beforeLayer);
         }
         plan.Spread(chosen);
+        // On a GPU a layer may end in any type, so it ends in INT8 where that is what is read.
+        if (options.ForDevice) plan.LayerOutputs.UnionWith(plan._results.Keys.Where(chosen.Contains));
         plan.Tensors.AddRange(graph.Body.Values.Where(chosen.Contains));
         plan.ShareScales(chosen);
         return plan;
@@ -74,6 +81,14 @@ internal sealed class QuantizationPlan
         if (WeightOf(node) is not { } weight || node.Input(0) is not { } input || input.IsConstant || input.Type is { DataType: not DataType.Float32 }) return;
         if (_options.OnlyLayer?.Invoke(node) == false) return;
         string name = node.DisplayName;
+        Value output = LayerOutput(node);
+        bool isRead = beforeLayer.Contains(output);
+        if (_options.ForDevice && DeviceReason(node, weight.Data, isRead) is { } reason)
+        {
+            FloatLayers.Add((name, reason));
+            if (!output.IsGraphOutput) _results.TryAdd(output, _results.Count);
+            return;
+        }
         if (CanonicalGraph.OriginalNames(node.Output()!).Any(_cache.FloatLayers.Contains))
         {
             FloatLayers.Add((name, Sensitive));
@@ -84,10 +99,9 @@ internal sealed class QuantizationPlan
             FloatLayers.Add((name, "as asked"));
             return;
         }
-        Value output = LayerOutput(node);
         // ONNX Runtime's integer convolution also ends in INT8. What no further layer reads is a result: there the last bits decide
         // (which of two neighbours is the maximum), so it keeps them.
-        bool endsInteger = node.Is("Conv") && !output.IsGraphOutput && beforeLayer.Contains(output);
+        bool endsInteger = node.Is("Conv") && !output.IsGraphOutput && isRead && !_options.ForDevice;
         if (!HasScale(input) || endsInteger && !HasScale(output))
         {
             FloatLayers.Add((name, "the cache holds no scale for its tensors"));
@@ -108,9 +122,19 @@ internal sealed class QuantizationPlan
         }
         Layers.Add(new QuantizedLayer(node, weight.Axis, quantized, bias, sqnr));
         chosen.Add(input);
+        if (_options.ForDevice && !output.IsGraphOutput) _results.TryAdd(output, _results.Count);
         if (!endsInteger) return;
         chosen.Add(output);
         LayerOutputs.Add(output);
+    }
+
+    /// <summary>Why a layer is better left in floating point on a GPU; null where INT8 is worth a try.</summary>
+    private string? DeviceReason(Node node, TensorData weight, bool isRead)
+    {
+        if (node.Is("Conv") && node.Attributes.Int("group", 1) > 1) return "tensor cores take no channels of their own";
+        if (node.Is("Conv") && weight.Shape[1] <= FewChannels) return "its input has few channels";
+        // What makes the results keeps its last bits where that costs next to nothing.
+        return _options.FloatResults && !isRead ? "it makes the results" : null;
     }
 
     /// <summary>The values from which a path leads to a layer with weights.</summary>
@@ -198,7 +222,7 @@ internal sealed class QuantizationPlan
                 if (node.Is("Add") && IsResidual(node, chosen))
                 {
                     Value output = LayerOutput(node);
-                    changed |= chosen.Add(node.Input(0)!) | chosen.Add(node.Input(1)!);
+                    foreach (Value term in new[] { node.Input(0)!, node.Input(1)! }) changed |= !ReferenceEquals(term, JoinedTerm(node)) && chosen.Add(term);
                     if (!output.IsGraphOutput) changed |= chosen.Add(output) | LayerOutputs.Add(output);
                 }
                 else if (MovesValues(node) && node.Outputs.Any(o => o is not null && chosen.Contains(o)))
@@ -216,10 +240,18 @@ internal sealed class QuantizationPlan
     {
         if (node.Input(0) is not { IsConstant: false } a || node.Input(1) is not { IsConstant: false } b || ReferenceEquals(a, b)) return false;
         if (a.Type is { DataType: not DataType.Float32 } || b.Type is { DataType: not DataType.Float32 }) return false;
-        if (!LayerOutputs.Contains(a) && !LayerOutputs.Contains(b)) return false;
+        if (!MadeByLayer(a) && !MadeByLayer(b)) return false;
         Value output = LayerOutput(node);
         if (output.IsGraphOutput || LayerOutputs.Contains(output)) return false;
         return (chosen.Contains(a) || HasScale(a)) && (chosen.Contains(b) || HasScale(b)) && HasScale(output);
+    }
+
+    private bool MadeByLayer(Value value) => _options.ForDevice ? _results.ContainsKey(value) : LayerOutputs.Contains(value);
+
+    /// <summary>The term of a sum that its layer adds before anything is rounded: on a GPU the layer that is computed last adds the other term to its own sums.</summary>
+    private Value? JoinedTerm(Node sum)
+    {
+        return !_options.ForDevice ? null : sum.Inputs.OfType<Value>().Where(t => t.HasSingleUse && _results.ContainsKey(t)).MaxBy(t => _results[t]);
     }
 
     /// <summary>Operators whose output holds values of their input.</summary>

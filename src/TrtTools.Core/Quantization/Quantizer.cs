@@ -19,6 +19,13 @@ public sealed record QuantizeOptions
     /// <summary>Writes what ONNX Runtime's CPU kernels run fastest instead of what TensorRT accepts: the same scales on unsigned
     /// activations, and biases as INT32.</summary>
     internal bool CpuEncoding { get; init; }
+
+    /// <summary>Quantizes what a GPU reads and writes in INT8, and no more: a layer ends in INT8 where INT8 is read, the sum of a residual is not rounded before the other term is
+    /// added, and layers for which tensor cores have no integers stay in floating point.</summary>
+    internal bool ForDevice { get; init; }
+
+    /// <summary>Layers that make the model's results stay in floating point.</summary>
+    internal bool FloatResults { get; init; }
 }
 
 /// <summary>Writes INT8 into graphs as QuantizeLinear and DequantizeLinear.</summary>

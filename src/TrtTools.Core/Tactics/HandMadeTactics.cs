@@ -32,7 +32,8 @@ internal sealed class HandMadeTactics : ITacticSource
 
     private IEnumerable<Offer> Convolution(Region region, ConvolutionFacts facts, TacticContext context)
     {
-        if (facts.Weight.Shape[1] is { IsConstant: true, Value: <= 4 } && facts.Input.Rank == 4 && facts.Weight.Type is DataType.Float16 or DataType.BFloat16)
+        if (facts.Weight.Shape[1] is { IsConstant: true, Value: <= 4 } && facts.Input.Rank == 4
+            && (facts.Weight.Type is DataType.Float16 or DataType.BFloat16 || (facts.Weight.Type == DataType.Float32 && region.Nests[^1].Target.Type == DataType.Int8)))
         {
             yield return ImageKernels.Stem(region, facts, "trt stem", context.Multiprocessors, IsHopper(context), out string reason) is { } stem ? Of(stem) : Offer.Rejected("trt stem", reason);
         }

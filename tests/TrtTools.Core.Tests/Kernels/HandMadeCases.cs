@@ -22,8 +22,11 @@ internal static class HandMadeCases
         Product("integers", I8, I8, [], 70, 64, 96, Requantize, transposedB: true), Product("dynamic rows", F16, F16, [], 60, 64, 64, Bias(), rows: DimExpr.Symbol("n") * 4),
         Convolution("3x3", F16, F16, 2, 9, 11, 16, 24, 3, 1, 1, 1, ChannelBias), Convolution("3x3 stride 2, residual", F16, F16, 2, 10, 12, 64, 40, 3, 2, 1, 1, ChannelResidual), Convolution("1x1 stride 2", F16, F16, 1, 9, 9, 32, 16, 1, 2, 0, 1, ChannelBias),
         Convolution("1x1", BF16, BF16, 2, 5, 7, 48, 32, 1, 1, 0, 1, ChannelResidual), Convolution("5x5 dilated", F16, F16, 1, 12, 12, 8, 16, 5, 1, 4, 2, ChannelBias), Convolution("odd channels", F16, F16, 1, 8, 8, 10, 20, 3, 1, 1, 1, ChannelBias),
-        Convolution("integers 3x3", I8, I8, 1, 8, 8, 32, 16, 3, 1, 1, 1, ChannelRequantize), Convolution("filters channels first", F16, F16, 1, 8, 8, 16, 16, 3, 1, 1, 1, ChannelBias, weightsLast: false),
+        Convolution("integers 3x3", I8, I8, 1, 8, 8, 32, 16, 3, 1, 1, 1, ChannelRequantize), Convolution("integers, residual", I8, I8, 2, 9, 7, 64, 96, 1, 1, 0, 1, ChannelSum), Convolution("integers 3x3 stride 2", I8, I8, 2, 11, 12, 64, 128, 3, 2, 1, 1, ChannelSum),
+        Convolution("integers to half", I8, F16, 1, 9, 9, 48, 40, 3, 1, 1, 1, ChannelDequantize), Product("integers, residual", I8, I8, [], 130, 192, 96, RowSum, transposedB: true), Convolution("filters channels first", F16, F16, 1, 8, 8, 16, 16, 3, 1, 1, 1, ChannelBias, weightsLast: false),
         Convolution("stem", F16, F16, 1, 23, 30, 3, 24, 7, 2, 3, 1, ChannelBias, image: F32, weightsLast: false), Convolution("stem 3x3", F16, F16, 2, 17, 17, 3, 16, 3, 2, 1, 1, ChannelBias, image: F16, weightsLast: false), Convolution("stem of one channel", F16, F16, 1, 20, 20, 1, 70, 5, 1, 2, 1, ChannelBias, image: F16, weightsLast: false),
+        Convolution("stem to integers", F16, I8, 2, 23, 30, 3, 64, 7, 2, 3, 1, ChannelQuantize, image: F32, weightsLast: false), Convolution("stem to integers, odd channels", F32, I8, 1, 20, 20, 3, 21, 3, 2, 1, 1, ChannelQuantize, image: F32, weightsLast: false),
+        Convolution("depthwise to integers", F16, I8, 2, 9, 11, 24, 24, 3, 1, 1, 1, 24, ChannelQuantize, null, false),
         Depthwise("depthwise 3x3", 2, 9, 11, 24, 3, 1, 1, 1), Depthwise("depthwise 5x5 stride 2", 1, 14, 13, 40, 5, 2, 2, 1), Depthwise("depthwise dilated", 1, 9, 9, 8, 3, 1, 2, 2),
         Attention("attention", F16, 2, 3, 3, 33, 33, 64, false, null), Attention("cross, padded", F16, 2, 2, 2, 20, 41, 32, false, [2, 1, 1, 41]), Attention("grouped, causal", BF16, 1, 4, 2, 18, 30, 40, true, null), Attention("one query", F16, 2, 4, 1, 1, 70, 64, false, [1, 4, 1, 70]),
         Attention("two hundred", F16, 1, 1, 1, 197, 197, 64, false, null),
@@ -82,6 +85,28 @@ internal static class HandMadeCases
 
     private static Expr ChannelRequantize(KernelCase made, CaseRandom random, Expr sum, Axis[] space) =>
         new ConvertExpr(I8, Ex.Call("round", Ex.Call("mul", Ex.Convert(sum, ScalarType.Float32), Ex.Call("mul", Load(Tensor(made, random, "scale", F32, [space[1].Extent], weight: true), space[1]), Ex.Number(0.0006)))), saturates: true);
+
+    private static Expr ChannelQuantize(KernelCase made, CaseRandom random, Expr sum, Axis[] space) => new ConvertExpr(I8, Ex.Call("round", Ex.Div(ChannelBias(made, random, sum, space), Ex.Number(0.06))), saturates: true);
+
+    private static Expr Scaled(KernelCase made, CaseRandom random, Expr sum, Axis channel)
+    {
+        Expr scaled = Ex.Call("mul", Ex.Call("mul", Ex.Convert(sum, ScalarType.Float32), Load(Tensor(made, random, "scale", F32, [channel.Extent], weight: true), channel)), Ex.Number(0.0004));
+        return Ex.Call("add", scaled, Load(Tensor(made, random, "bias", F32, [channel.Extent], weight: true), channel));
+    }
+
+    private static Expr ChannelDequantize(KernelCase made, CaseRandom random, Expr sum, Axis[] space) => Relu(Scaled(made, random, sum, space[1]));
+
+    /// <summary>The end of a bottleneck: scaled sum, bias, residual, rectifier, quantized.</summary>
+    private static Expr ChannelSum(KernelCase made, CaseRandom random, Expr sum, Axis[] space) => Sum(made, random, Scaled(made, random, sum, space[1]), space, s_last);
+
+    private static Expr RowSum(KernelCase made, CaseRandom random, Expr sum, Axis[] space) => Sum(made, random, Scaled(made, random, sum, space[^1]), space, null);
+
+    private static ConvertExpr Sum(KernelCase made, CaseRandom random, Expr scaled, Axis[] space, int[]? order)
+    {
+        Expr residual = Ex.Call("mul", Ex.Convert(Load(Tensor(made, random, "residual", I8, [.. space.Select(a => a.Extent)], order), space), ScalarType.Float32), Ex.Number(0.011));
+        Expr total = Ex.Call("add", residual, scaled);
+        return new ConvertExpr(I8, Ex.Call("round", Ex.Div(Ex.Select(Ex.Less(total, Ex.Number(0)), Ex.Number(0), total), Ex.Number(0.02))), saturates: true);
+    }
 
     private static double ToleranceOf(DataType type) => type switch { F16 => 2e-3, BF16 => 1.6e-2, I8 => 1.01 / 127, _ => 2e-3 };
 

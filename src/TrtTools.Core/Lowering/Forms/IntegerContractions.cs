@@ -31,20 +31,31 @@ internal static class IntegerContractions
             return new Quantized(dequantize.Input(0), dequantize.Input(1), dequantize.Optional(2), (int)(dequantize.View.Axis < 0 ? dequantize.View.Axis + dequantize.Input(0).Rank : dequantize.View.Axis));
         }
 
+        /// <summary>The products of this scale, one for all, and another's: what integer sums are scaled by. Computed now where both are known.</summary>
+        public LoweredValue? Times(NodeLowering node, Quantized other) => Scale.Data is { Type: DataType.Float32 } own && other.Scale.Data is { Type: DataType.Float32 } factors
+            ? node.Scope.Constant($"{other.Scale.Name}.sums", TensorData.Vector<float>([.. factors.AsSpan<float>().ToArray().Select(f => f * own.AsSpan<float>()[0])])) : null;
+
         /// <summary>The scale at a place along the quantized axis.</summary>
         public Expr ScaleAt(Expr place) => NodeLowering.LoadAt(Scale, Scale.Rank == 0 ? [] : [IsPerTensor ? Ex.Zero : place]);
     }
 
-    private static Expr Scaled(Expr sum, Expr a, Expr b) => Ex.Call("mul", Ex.Convert(sum, ScalarType.Float32), Ex.Call("mul", Ex.Convert(a, ScalarType.Float32), Ex.Convert(b, ScalarType.Float32)));
+    /// <summary>Integer sums in the units of the floats that both operands stand for.</summary>
+    private static Func<Expr, Expr, Expr> Scaling(NodeLowering node, Quantized one, Quantized other)
+    {
+        LoweredValue? product = one.Times(node, other);
+        return (sum, place) => Ex.Call("mul", Ex.Convert(sum, ScalarType.Float32), product is not null ? NodeLowering.LoadAt(product, product.Shape[0] is { IsConstant: true, Value: 1 } ? Ex.Zero : place)
+            : Ex.Call("mul", Ex.Convert(one.ScaleAt(Ex.Zero), ScalarType.Float32), Ex.Convert(other.ScaleAt(place), ScalarType.Float32)));
+    }
 
     /// <summary>A convolution of dequantized values, as a sum of integers that is scaled afterwards; false when its operands are not quantized so.</summary>
     public static bool TryConv(NodeLowering node, WindowGeometry window)
     {
         if (Quantized.Of(node, 0) is not { IsPerTensor: true } x || Quantized.Of(node, 1) is not { } w || !(w.IsPerTensor || w.Axis == 0)) return false;
         LoweredValue? bias = node.Optional(2);
+        Func<Expr, Expr, Expr> scaled = Scaling(node, x, w);
         Operation operation = ContractionForm.Emit(node, x.Value, w.Value, node.Output(), window, node.View.Int("group", 1), Zero(x.Zero, index => index[1]), Zero(w.Zero, index => index[1]), (sum, index) =>
         {
-            Expr result = Scaled(sum, x.ScaleAt(Ex.Zero), w.ScaleAt(index[1]));
+            Expr result = scaled(sum, index[1]);
             return bias is null ? result : Ex.Call("add", result, NodeLowering.LoadAt(bias, index[1]));
         });
         ForgetFacts(operation, x.Zero, w.Zero);
@@ -57,7 +68,8 @@ internal static class IntegerContractions
         if (Quantized.Of(node, 0) is not { IsPerTensor: true, Value.Rank: > 1 } a || Quantized.Of(node, 1) is not { Value.Rank: > 1 } b) return false;
         if (!b.IsPerTensor && b.Axis != b.Value.Rank - (transposedB ? 2 : 1)) return false;
         LoweredValue right = transposedB ? ContractionForm.Swapped(node, b.Value, "b") : b.Value;
-        Product(node, a.Value, right, b.Value, a.Zero, b.Zero, transposedB, (sum, index) => epilogue(Scaled(sum, a.ScaleAt(Ex.Zero), b.ScaleAt(index[^1])), index));
+        Func<Expr, Expr, Expr> scaled = Scaling(node, a, b);
+        Product(node, a.Value, right, b.Value, a.Zero, b.Zero, transposedB, (sum, index) => epilogue(scaled(sum, index[^1]), index));
         return true;
     }
 

@@ -36,7 +36,13 @@ internal static class WindowForm
         return WindowGeometry.Of(node.View, node.Input(0).Shape, kernel, node.OutputShape()) is { } window ? (window, kernel) : null;
     }
 
-    private static Expr Lowest(ScalarType type) => type.IsFloat() ? Ex.Number(double.NegativeInfinity, type) : new ConstantExpr(type == ScalarType.Bool ? 0 : long.MinValue, type);
+    /// <summary>Not above any value of a type: of narrow integers the least, so that comparing them needs no wide numbers.</summary>
+    private static Expr Lowest(DataType type)
+    {
+        ScalarType scalar = type.ScalarType();
+        if (scalar.IsFloat()) return Ex.Number(double.NegativeInfinity, scalar);
+        return new ConstantExpr(type switch { DataType.Bool or DataType.UInt8 or DataType.UInt16 or DataType.UInt32 => 0, DataType.Int8 => sbyte.MinValue, DataType.Int16 => short.MinValue, DataType.Int32 => int.MinValue, _ => long.MinValue }, scalar);
+    }
 
     private static Expr Windowed(LoweredValue source, WindowGeometry window, Expr[] index, Expr[] kernel, Func<Expr, Expr> body, Expr outside)
     {
@@ -53,7 +59,7 @@ internal static class WindowForm
         {
             Axis[] kernel = NodeLowering.Space(geometry.Kernel, "r");
             node.Emit(RegionKind.Pool, NodeLowering.Reduce(node.Output(), kernel, Combiner.Maximum,
-                index => Windowed(source, geometry.Window, index, Ex.Of(kernel), x => x, Lowest(source.Type.ScalarType()))));
+                index => Windowed(source, geometry.Window, index, Ex.Of(kernel), x => x, Lowest(source.Type))));
         }
         if (!node.Wants(1)) return null;
         // The place of the first maximum, along one loop over the whole window.
@@ -70,7 +76,7 @@ internal static class WindowForm
         }
         bool columnMajor = node.View.Int("storage_order", 0) != 0;
         node.Emit(RegionKind.Nests, NodeLowering.Reduce(node.Output(1), [all], Combiner.FirstMaximum,
-            index => Windowed(source, geometry.Window, index, Unfold(Ex.Of(all)), x => x, Lowest(source.Type.ScalarType())),
+            index => Windowed(source, geometry.Window, index, Unfold(Ex.Of(all)), x => x, Lowest(source.Type)),
             (position, index) =>
             {
                 (Expr[] places, _) = geometry.Window.Places([.. index.Skip(2)], Unfold(position), always: false);

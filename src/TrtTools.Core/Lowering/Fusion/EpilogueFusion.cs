@@ -12,7 +12,9 @@ internal static class EpilogueFusion
         {
             if (!reader.IsMap()) continue;
             LoopNest map = reader.Nests[0];
-            Operation? producer = Ex.Loads(map.Result).Select(l => l.Source.Storage).Distinct().Select(s => ProducerFor(graph, reader, map, s)).OfType<Operation>().OrderBy(graph.PositionOf).LastOrDefault();
+            // A layer that ends in integers has done its part: the one beside it takes the sum.
+            Operation? producer = Ex.Loads(map.Result).Select(l => l.Source.Storage).Distinct().Select(s => ProducerFor(graph, reader, map, s)).OfType<Operation>()
+                .OrderBy(p => !NestFacts.IsQuantized(p.Nests[^1].Target.Type)).ThenBy(graph.PositionOf).LastOrDefault();
             if (producer is not null) Absorb(graph, producer, reader);
         }
     }
@@ -23,7 +25,7 @@ internal static class EpilogueFusion
         if (storage.Kind != StorageKind.Scratch || graph.WritersOf(storage) is not [{ } producer] || producer.IsHost || producer.Sequence is not null || producer.IsMap() || graph.ReadersOf(storage) is not [{ } only] || only != reader) return null;
         LoopNest last = producer.Nests[^1];
         if (!ReferenceEquals(last.Target.Storage, storage) || !StoresInPlace(last, graph.ValueOf(storage)) || last.ScatterCombine is not null || producer.Nests.Count(n => ReferenceEquals(n.Target.Storage, storage)) != 1) return null;
-        if (!ReadsInPlace(map, graph.ValueOf(storage))) return null;
+        if (!ReadsInPlace(map, graph.ValueOf(storage)) || NestFacts.IsDequantizing(map)) return null;
         // A layout that a library's kernel cannot write is another kernel's work.
         if (graph.Scope.Options.ChannelsLast && producer.Kind is RegionKind.Convolution && last.Space.Count == 4 && graph.ValueOf(map.Target.Storage).Storage.Kind == StorageKind.Output && map.Result is LoadExpr) return null;
         // The producer moves to where the reader stands: nobody may need what else it gives before that.

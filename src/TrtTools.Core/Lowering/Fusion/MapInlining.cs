@@ -42,7 +42,8 @@ internal static class MapInlining
             int times = reader.Nests.Count(n => NestFacts.Loads(n.Body, storage) || NestFacts.Loads(n.Result, storage));
             if (!isRead || NestFacts.Cost(definition.Result) > (times > 1 ? Cheap : 2 * Cheap)) continue;
             if (reader.Kind == RegionKind.Pool && NestFacts.Cost(definition.Result) > 1) continue;
-            if (reader.Nests.Any(n => NestFacts.Loads(n.Body, storage) && NestFacts.Volume(n.Space.Concat(n.Reduced)) > 1.5 * NestFacts.Volume(definition.Space))) continue;
+            // Integers are read again and again more cheaply than floats are written.
+            if (!NestFacts.IsDequantizing(definition) && reader.Nests.Any(n => NestFacts.Loads(n.Body, storage) && NestFacts.Volume(n.Space.Concat(n.Reduced)) > 1.5 * NestFacts.Volume(definition.Space))) continue;
             Inline(graph, operation, definition, reader, names: true);
             // A row's input that is computed on the fly has no view.
             if (reader.Facts is RowFacts row && ReferenceEquals(row.Input.Storage, storage)) reader.Facts = null;
@@ -59,7 +60,8 @@ internal static class MapInlining
         bool readsMemory = Ex.Loads(definition.Result).Any(l => l.Source.Storage.Kind != StorageKind.Weight);
         if (!readsMemory && cost <= Cheap) return true;
         // What the layer before can compute as it writes should not move behind a reader that it can't take along.
-        if (EpilogueFusion.CanBeAbsorbed(graph, definition) && readers.Any(r => !EpilogueFusion.ReadsInPlace(r.Nests[0], graph.ValueOf(storage)))) return false;
+        bool quantizes = NestFacts.IsQuantized(definition.Target.Type) && definition.Result is ConvertExpr { Saturates: true };
+        if (EpilogueFusion.CanBeAbsorbed(graph, definition) && (quantizes || readers.Any(r => !EpilogueFusion.ReadsInPlace(r.Nests[0], graph.ValueOf(storage))))) return false;
         if (readers.Count > 1)
         {
             return cost <= 1 && !EpilogueFusion.CanBeAbsorbed(graph, definition) && Ex.Loads(definition.Result).Select(l => l.Source.Storage).Distinct().Count() == 1;

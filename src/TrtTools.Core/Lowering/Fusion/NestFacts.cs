@@ -14,6 +14,13 @@ internal static class NestFacts
     /// <summary>A map that moves elements by an index that is a sum of multiples of its axes: a view.</summary>
     public static bool IsAffineMove(LoopNest nest) => nest is { Body: null, Result: LoadExpr load } && load.Index.All(i => IsAffine(i, nest.Space));
 
+    /// <summary>Integers that stand for floats.</summary>
+    public static bool IsQuantized(DataType type) => type is DataType.Int8 or DataType.UInt8;
+
+    /// <summary>A map that makes floats of the integers that stand for them, and does nothing else: whoever reads it can do that as well, and memory holds a quarter.</summary>
+    public static bool IsDequantizing(LoopNest map) => map.Target.Type.IsFloatingPoint() && Ex.Loads(map.Result).Where(l => l.Source.Storage.Kind != StorageKind.Weight).ToList() is [{ } load] && IsQuantized(load.Source.Type)
+        && map.Result is CallExpr { Function.Name: "mul" } scaled && scaled.Operands.Any(o => o is ConvertExpr { Value: LoadExpr or CallExpr { Function.Name: "sub" } });
+
     public static bool IsAffine(Expr index, IReadOnlyList<Axis> space) => Index.Expand(index).Terms.All(t => t.Term is AxisExpr axis && space.Contains(axis.Axis));
 
     public static bool IsAffineIn(this IReadOnlyList<Expr>? place, IReadOnlyList<Axis> space) => place is null || place.All(i => IsAffine(i, space));

@@ -58,6 +58,8 @@ internal sealed class TypeChoice(LoweringOptions options)
             isOperand |= multiplies;
             // Scales and shifts of integer sums are as exact as the sums.
             if (reader.Kind is RegionKind.Convolution or RegionKind.MatMul && reader.Nests[0].Body?.Type == ScalarType.Int64) return weight.Type;
+            // What is stored in integers was computed in float.
+            if (!multiplies && !reader.IsHost && !Of(graph, reader.Nests[^1].Target.Storage).IsFloatingPoint()) return weight.Type;
             if (reader.Facts is ConvolutionFacts or MatMulFacts or RowFacts || IsLookup(reader, weight)) wanted.Add(multiplies ? Of(reader) : Of(graph, reader.Nests[^1].Target.Storage));
             else readsOtherwise = true;
         }

@@ -14,6 +14,7 @@ internal static class GraphPreparation
         CanonicalOrder.Run(copy);
         UnflattenProducts.Run(copy);
         JoinedSplits.Run(copy);
+        IntegerPools.Run(copy);
         CompositeRecognition.Run(copy);
         SinkScales.Run(copy);
         SiblingProducts.Run(copy);
