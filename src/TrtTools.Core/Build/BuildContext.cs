@@ -43,6 +43,9 @@ internal sealed class BuildContext
 
     public string CalibrationHash { get; set; } = "";
 
+    /// <summary>What keeps layers in FP32 that FP16 cannot hold; null where nothing is known, or nothing is stored in FP16.</summary>
+    public RangeGuard? Guard { get; set; }
+
     public IReadOnlyDictionary<string, TensorFormat> InputFormats { get; private set; } = new Dictionary<string, TensorFormat>();
 
     public IReadOnlyDictionary<string, TensorFormat> OutputFormats { get; private set; } = new Dictionary<string, TensorFormat>();

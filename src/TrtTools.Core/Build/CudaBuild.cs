@@ -138,15 +138,17 @@ internal static class CudaBuild
         });
     }
 
-    private static LoweringOptions Lowering(BuildContext context, bool channelsLast)
+    internal static LoweringOptions Lowering(BuildContext context, bool channelsLast)
     {
         Dictionary<string, Node> originals = context.Form!.Originals;
         LayerPatterns patterns = new(context.Options.LayerPrecision);
         return new LoweringOptions
         {
             FloatStorage = CudaPrecision.FloatStorage(context.Options), ChannelsLast = channelsLast, Strict = context.Options.Strict, MaxShapes = MaxShapes(context),
-            Precision = context.Options.LayerPrecision is { Count: > 0 }
-                ? nodes => nodes.SelectMany(n => Names(originals, n)).Select(patterns.Find).FirstOrDefault(p => p is not null) is { } precision ? CudaPrecision.Storage(precision) : null : null,
+            Precision = context.Options.LayerPrecision is { Count: > 0 } || context.Guard is not null
+                ? nodes => nodes.SelectMany(n => Names(originals, n)).Select(patterns.Find).FirstOrDefault(p => p is not null) is { } precision ? CudaPrecision.Storage(precision)
+                    : context.Guard is { } guard && nodes.Any(n => originals.TryGetValue(n, out Node? original) && guard.Keeps(original)) ? DataType.Float32 : null
+                : null,
         };
     }
 

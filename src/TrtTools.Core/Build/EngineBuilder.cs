@@ -38,6 +38,7 @@ public static class EngineBuilder
         context.CheckOperators();
         BuildStages.Identify(context);
         BuildStages.Simplify(context);
+        context.Guard = RangeGuard.Create(context);
         PrecisionStage.Apply(context);
         BuildStages.Canonicalize(context);
         if (context.Target is not null)
