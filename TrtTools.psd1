@@ -15,6 +15,7 @@
         'Build-Engine'
         'Compare-EngineOutput'
         'Compare-OnnxGraph'
+        'Debug-OnnxModel'
         'Expand-OnnxFunction'
         'ConvertTo-DynamicShape'
         'ConvertTo-OnnxPrecision'

@@ -15,7 +15,7 @@ internal static class ErrorIds
         ErrorCode.ShapeUnknown or ErrorCode.ShapeMismatch or ErrorCode.InputInvalid or ErrorCode.OptionInvalid
             or ErrorCode.ShapeOutOfProfile or ErrorCode.OutputPathCollision or ErrorCode.OutputPathInvalid => ErrorCategory.InvalidArgument,
         ErrorCode.ChangeRefused => ErrorCategory.InvalidOperation,
-        ErrorCode.VerificationFailed or ErrorCode.EvaluationFailed => ErrorCategory.InvalidResult,
+        ErrorCode.VerificationFailed or ErrorCode.EvaluationFailed or ErrorCode.FaultNotFound => ErrorCategory.InvalidResult,
         ErrorCode.CudaMissing or ErrorCode.NativeLibraryMissing or ErrorCode.RuntimeMismatch => ErrorCategory.NotInstalled,
         ErrorCode.OutOfDeviceMemory => ErrorCategory.ResourceUnavailable,
         ErrorCode.CudaFailed => ErrorCategory.DeviceError,

@@ -4,7 +4,7 @@ namespace TrtTools;
 public enum ErrorCode
 {
     ModelNotFound, ModelMalformed, ModelTooDeep, ExternalDataInvalid, UnsupportedOperator, ShapeUnknown, ShapeMismatch,
-    InputNotFound, InputInvalid, NodeNotFound, TensorNotFound, FunctionNotFound, ChangeRefused, PassUnknown, PatternUnknown, OptionInvalid, VerificationFailed, EvaluationFailed,
+    InputNotFound, InputInvalid, NodeNotFound, TensorNotFound, FunctionNotFound, ChangeRefused, PassUnknown, PatternUnknown, OptionInvalid, VerificationFailed, EvaluationFailed, FaultNotFound,
     CalibrationDataInvalid, CalibrationCacheInvalid, CudaMissing, DeviceUnsupported, OutOfDeviceMemory, CudaFailed,
     EngineNotFound, EngineIncompatible, EngineCorrupt, ShapeOutOfProfile, OutputPathExists, OutputPathCollision, OutputPathInvalid,
     FileNotReadable, DataNotFound, DataInvalid, ObjectNotLive, RuntimeMismatch, NativeLibraryMissing, Cancelled, InternalError,

@@ -6,7 +6,7 @@ namespace TrtTools;
 public sealed partial class ArchitectureTests
 {
     private static readonly string[] Runtime = ["Files", "Tensors", "Cuda", "Engines", "Launch", "Execution"];
-    private static readonly string[] Core = ["Ir", "Onnx", "Ops", "Shapes", "Ort", "Evaluation", "Data", "Audit", "Passes", "Surgery", "Quantization", "Lowering", "Kernels", "Tactics", "Build", "Inspection", "Comparison"];
+    private static readonly string[] Core = ["Ir", "Onnx", "Ops", "Shapes", "Ort", "Evaluation", "Data", "Audit", "Passes", "Surgery", "Quantization", "Lowering", "Kernels", "Tactics", "Build", "Inspection", "Comparison", "Debugging"];
 
     [Fact]
     public void No_folder_uses_one_that_comes_after_it()

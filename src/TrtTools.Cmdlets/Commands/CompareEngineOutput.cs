@@ -3,6 +3,8 @@ using System.Management.Automation;
 using TrtTools.Comparison;
 using TrtTools.Data;
 using TrtTools.Execution;
+using TrtTools.Ir;
+using TrtTools.Tensors;
 
 namespace TrtTools.Cmdlets;
 
@@ -136,11 +138,15 @@ public sealed class CompareEngineOutputCommand : EngineCmdlet
 
     private protected override void DisposeOwned() => _reference.Dispose();
 
-    // OnnxRuntime, an engine or its file, another model's file, or expected outputs.
+    private static Tensor Expected(string name, object? value) => value is null ? throw new TrtToolsException(ErrorCode.OptionInvalid, $"-Reference '{name}'", "the value is null", "A tensor or an array", "Give one for each output") : Surgery.TensorValues.From(name, value, null);
+
+    // OnnxRuntime, an engine or its file, a graph or a model's file, or expected outputs: a file, a folder, a dictionary.
     private CompareOptions Referring(CompareOptions options)
     {
         object value = Arguments.Bare(Reference)!;
         if (value is string text && string.Equals(text, OnnxRuntime, StringComparison.OrdinalIgnoreCase)) return options;
+        if (value is OnnxGraph graph) return options with { ReferenceGraph = graph };
+        if (value is IDictionary expected) return options with { Expected = SurgeryArguments.Attributes(expected).ToDictionary(e => e.Key, e => Expected(e.Key, e.Value), StringComparer.Ordinal) };
         if (value is not (string or FileSystemInfo)) return options with { ReferenceEngine = _reference.Get(this, Reference, nameof(Reference)) };
         string path = (string)DataArgument.Resolve(this, value)!;
         if (!File.Exists(path) && !Directory.Exists(path)) throw InputPaths.Missing(path, ErrorCode.DataNotFound);

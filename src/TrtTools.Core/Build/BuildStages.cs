@@ -26,7 +26,7 @@ internal static class BuildStages
         }
     }
 
-    private static string HashGraph(OnnxGraph graph)
+    internal static string HashGraph(OnnxGraph graph)
     {
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         byte[] model = Ort.OrtModelPacker.Pack(graph, out IReadOnlyList<KeyValuePair<string, Tensors.TensorData>> weights);

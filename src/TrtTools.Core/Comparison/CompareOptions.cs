@@ -1,5 +1,7 @@
 using TrtTools.Data;
 using TrtTools.Execution;
+using TrtTools.Ir;
+using TrtTools.Tensors;
 
 namespace TrtTools.Comparison;
 
@@ -17,6 +19,12 @@ public sealed record CompareOptions
     /// <summary>A file or folder of expected outputs as the reference: .npz, .npy, .pb, or a folder in the ONNX backend-test form, which brings its inputs.
     /// When neither is given, the reference is the original model in ONNX Runtime with optimizations off.</summary>
     public string? ExpectedPath { get; init; }
+
+    /// <summary>Expected outputs by name as the reference, for one sample.</summary>
+    public IReadOnlyDictionary<string, Tensor>? Expected { get; init; }
+
+    /// <summary>A graph as the reference, run by ONNX Runtime with its optimizations off.</summary>
+    public OnnxGraph? ReferenceGraph { get; init; }
 
     /// <summary>The original model's file; the path that the engine remembers when null.</summary>
     public string? ModelPath { get; init; }

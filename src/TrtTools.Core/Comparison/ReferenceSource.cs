@@ -2,6 +2,7 @@ using System.Globalization;
 using TrtTools.Data;
 using TrtTools.Engines;
 using TrtTools.Execution;
+using TrtTools.Onnx;
 using TrtTools.Ort;
 using TrtTools.Tensors;
 
@@ -23,6 +24,8 @@ internal static class ReferenceSource
     public static IReferenceSource Of(Engine engine, CompareOptions options, Report report, CancellationToken stop)
     {
         if (options.ReferenceEngine is { } other) return new EngineReference(other, engine);
+        if (options.Expected is { } values) return ExpectedOutputs.Of(values);
+        if (options.ReferenceGraph is { } graph) return new ModelReference(OrtSession.Create(OnnxFile.Serialize(graph), new OrtOptions { Subject = graph.Name }, stop), engine, graph.Name);
         if (options.ExpectedPath is { } expected) return ExpectedOutputs.Open(expected, engine, options);
         string path = options.ModelPath ?? engine.Provenance.ModelPath ?? throw NoModel(engine, "it was built from a graph that came from no file");
         if (!File.Exists(path)) throw NoModel(engine, $"its original model {path} is not there");
@@ -93,7 +96,7 @@ internal static class ReferenceSource
     }
 }
 
-/// <summary>Expected outputs in files.</summary>
+/// <summary>Expected outputs, in files or given.</summary>
 internal sealed class ExpectedOutputs : IReferenceSource
 {
     private readonly IReadOnlyList<Func<IReadOnlyDictionary<string, TensorData>>> _samples;
@@ -108,6 +111,8 @@ internal sealed class ExpectedOutputs : IReferenceSource
     public string Description { get; }
 
     public InputSource? Inputs { get; }
+
+    public static ExpectedOutputs Of(IReadOnlyDictionary<string, Tensor> values) => new("the expected outputs given", null, [() => values.ToDictionary(v => v.Key, v => v.Value.Content, StringComparer.Ordinal)]);
 
     public static ExpectedOutputs Open(string path, Engine engine, CompareOptions options)
     {
