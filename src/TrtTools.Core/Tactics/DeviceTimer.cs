@@ -52,6 +52,7 @@ internal sealed class DeviceTimer(DeviceTimerOptions options) : ITacticTimer, ID
 {
     /// <summary>Measured runs of a candidate, each of many launches; of one whose runs are long, and of one that is seen to be slow.</summary>
     private const int Runs = 15, LongRuns = 7, SlowRuns = 3;
+    private const int FewestCandidates = 2;
     private const int MostCopies = 48, FewestRounds = 4, UsualRounds = 8;
 
     /// <summary>A run is as long as this where that takes fewer launches than there are copies; with so many milliseconds in all it is known well enough.</summary>
@@ -121,7 +122,7 @@ internal sealed class DeviceTimer(DeviceTimerOptions options) : ITacticTimer, ID
         return sources.Select((s, i) => (s, i)).ToDictionary(p => p.s, p => tasks[p.i].GetAwaiter().GetResult());
     }
 
-    public IReadOnlyList<TacticTime>? Measure(LoweredProgram program, RegionStep step, IReadOnlyList<Tactic> tactics, CancellationToken stop)
+    public IReadOnlyList<TacticTime?>? Measure(LoweredProgram program, RegionStep step, IReadOnlyList<Tactic> tactics, IReadOnlyList<int> order, double share, CancellationToken stop)
     {
         Region region = step.Region;
         if (!TrialData.IsKnown(region, tactics, options.Context)) return null;
@@ -129,7 +130,8 @@ internal sealed class DeviceTimer(DeviceTimerOptions options) : ITacticTimer, ID
         TacticTime?[] times = [.. keys.Select(options.Cache.Find)];
         if (times.All(t => t is not null)) return times!;
         _clock.Start();
-        if (options.TimeBudget is { } budget && _clock.Elapsed.TotalSeconds > budget) return null;
+        double left = (options.TimeBudget ?? double.PositiveInfinity) - _clock.Elapsed.TotalSeconds, end = _clock.Elapsed.TotalSeconds + (share * left);
+        if (left <= 0) return times.Any(t => t is not null) ? times : null;
         using PhaseClock.Running timing = options.Clock.Time("timing");
         _device ??= new TrialDevice(options.Open());
         _libraries ??= new TrialLibraries(options.Library, options.Answers);
@@ -137,21 +139,29 @@ internal sealed class DeviceTimer(DeviceTimerOptions options) : ITacticTimer, ID
         Tactic reference = tactics.FirstOrDefault(t => string.Equals(t.Name, GeneratedTactics.TacticName, StringComparison.Ordinal)) ?? tactics[^1];
         IReadOnlyList<ExpectedOutput>? expected = null;
         double best = double.MaxValue;
-        for (int i = 0; i < tactics.Count; i++)
+        int usable = 0;
+        foreach (int i in order)
         {
             stop.ThrowIfCancellationRequested();
             if (times[i] is { } known)
             {
-                if (known.IsUsable) best = Math.Min(best, known.MedianMs);
+                if (!known.IsUsable) continue;
+                best = Math.Min(best, known.MedianMs);
+                usable++;
                 continue;
             }
+            if (usable >= FewestCandidates && _clock.Elapsed.TotalSeconds > end) break;
             expected ??= Expected(reference, data, stop);
             times[i] = MeasureOne(region, tactics[i], reference, expected, data, best, stop);
-            if (times[i]!.IsUsable) best = Math.Min(best, times[i]!.MedianMs);
+            if (times[i]!.IsUsable)
+            {
+                best = Math.Min(best, times[i]!.MedianMs);
+                usable++;
+            }
             options.Cache.Add(keys[i], times[i]!, $"{region}: {tactics[i].Name}");
             Timed++;
         }
-        return times!;
+        return times;
     }
 
     private IReadOnlyList<ExpectedOutput> Expected(Tactic reference, TrialData data, CancellationToken stop)
@@ -225,5 +235,6 @@ internal sealed class DeviceTimer(DeviceTimerOptions options) : ITacticTimer, ID
         _device?.MakeCurrent();
         _libraries?.Dispose();
         _device?.Close();
+        (_compilers, _libraries, _device) = (null, null, null);
     }
 }

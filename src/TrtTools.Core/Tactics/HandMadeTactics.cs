@@ -8,6 +8,9 @@ namespace TrtTools.Tactics;
 /// <summary>Our own kernels for tensor cores: products and convolutions, attention, the convolution of an image's few channels, depthwise convolutions.</summary>
 internal sealed class HandMadeTactics : ITacticSource
 {
+    /// <summary>Variants of wgmma with which others of a product are left out.</summary>
+    private const int EnoughWgmma = 4;
+
     private readonly KernelWeights _packing = new();
 
     public string Name => "trt";
@@ -28,7 +31,9 @@ internal sealed class HandMadeTactics : ITacticSource
     /// <summary>Programmatic launch and clusters.</summary>
     private static bool IsHopper(TacticContext context) => context.Capability >= WgmmaKernel.Capability;
 
-    private static Offer Of(KernelLaunch launch, string precision = "") => Offer.Of(new Tactic { Name = launch.Name, Launches = [new KernelTacticLaunch(launch)], Precision = precision });
+    private static Offer Of(KernelLaunch launch, string precision = "", double cycles = 0) => Offer.Of(new Tactic { Name = launch.Name, Launches = [new KernelTacticLaunch(launch)], Precision = precision, ExpectedCycles = cycles });
+
+    private static int Multiprocessors(TacticContext context) => context.Multiprocessors > 0 ? context.Multiprocessors : 132;
 
     private IEnumerable<Offer> Convolution(Region region, ConvolutionFacts facts, TacticContext context)
     {
@@ -59,7 +64,14 @@ internal sealed class HandMadeTactics : ITacticSource
         {
             foreach (Offer offer in Thin(view, rows, cols, depth, context)) yield return offer;
         }
-        foreach (Offer offer in Wgmma(view, rows, cols, depth, batches, context)) yield return offer;
+        int wgmma = 0;
+        foreach (Offer offer in Wgmma(view, rows, cols, depth, batches, context))
+        {
+            if (offer.Tactic is not null) wgmma++;
+            yield return offer;
+        }
+        // Where both serve, mma.sync won none of 56 products by more than noise.
+        if (wgmma >= EnoughWgmma && !context.Thorough) yield break;
         string? problem = MmaKernel.Problem(view);
         if (problem is not null) yield return Offer.Rejected("trt mma", problem);
         else
@@ -68,7 +80,7 @@ internal sealed class HandMadeTactics : ITacticSource
             {
                 MmaVariant variant = shape with { Programmatic = IsHopper(context) };
                 string name = $"trt mma {variant}";
-                yield return MmaKernel.Problem(view, variant, SharedLimit(context)) is { } why ? Offer.Rejected(name, why) : Of(MmaKernel.Launch(view, variant, name));
+                yield return MmaKernel.Problem(view, variant, SharedLimit(context)) is { } why ? Offer.Rejected(name, why) : Of(MmaKernel.Launch(view, variant, name), cycles: ProductCandidates.Cycles(variant, rows, cols, depth, batches, Multiprocessors(context)));
             }
         }
     }
@@ -81,7 +93,7 @@ internal sealed class HandMadeTactics : ITacticSource
             yield return Offer.Rejected("trt thin", problem);
             yield break;
         }
-        foreach (ThinVariant shape in ThinKernel.Variants(rows, cols, depth, ProductText.Size(view.X.Type), context.Multiprocessors > 0 ? context.Multiprocessors : 132))
+        foreach (ThinVariant shape in ThinKernel.Variants(rows, cols, depth, ProductText.Size(view.X.Type), Multiprocessors(context)))
         {
             ThinVariant variant = shape with { Programmatic = IsHopper(context) };
             yield return Of(ThinKernel.Launch(view, variant, $"trt thin {variant}"));
@@ -102,7 +114,7 @@ internal sealed class HandMadeTactics : ITacticSource
         }
         int size = ProductText.Size(view.X.Type);
         long steps = view.Window is { } window ? window.FilterHeight * window.FilterWidth * ((window.Channels + (128 / size) - 1) / (128 / size)) : (depth + (128 / size) - 1) / (128 / size);
-        foreach (WgmmaVariant shape in ProductCandidates.Wgmma(rows, cols, steps, batches, context.Multiprocessors > 0 ? context.Multiprocessors : 132, ProductText.Size(view.Y.Type) != 2, context.Thorough))
+        foreach (WgmmaVariant shape in ProductCandidates.Wgmma(rows, cols, steps, batches, Multiprocessors(context), ProductText.Size(view.Y.Type) != 2, context.Thorough))
         {
             WgmmaVariant variant = shape with { Programmatic = true };
             if (view.X.Type == DataType.Int8 && variant.Q > 32 && variant.Q % 16 != 0) variant = variant with { Q = (variant.Q + 15) / 16 * 16 };
@@ -114,7 +126,7 @@ internal sealed class HandMadeTactics : ITacticSource
                 why = WgmmaKernel.Problem(view, variant);
             }
             string name = $"trt wgmma {variant}";
-            yield return why is not null ? Offer.Rejected(name, why) : Of(WgmmaKernel.Launch(view, variant, name, context.Multiprocessors), view.X.Type == DataType.Float32 ? "Tf32" : "");
+            yield return why is not null ? Offer.Rejected(name, why) : Of(WgmmaKernel.Launch(view, variant, name, context.Multiprocessors), view.X.Type == DataType.Float32 ? "Tf32" : "", ProductCandidates.Cycles(variant, rows, cols, steps, batches, Multiprocessors(context)));
         }
     }
 

@@ -18,6 +18,9 @@ internal sealed record Tactic
     /// <summary>What the launches compute in where that is not the storages' type, such as Tf32; empty otherwise.</summary>
     public string Precision { get; init; } = "";
 
+    /// <summary>Cycles that the model of its own kernel says; 0: there is none.</summary>
+    public double ExpectedCycles { get; init; }
+
     public override string ToString() => Name;
 }
 

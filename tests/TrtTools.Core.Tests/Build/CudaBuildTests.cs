@@ -92,7 +92,7 @@ public sealed class CudaBuildTests
     [Fact]
     public void Libraries_are_used_unless_they_are_not_wanted()
     {
-        const string linear = "x: Float32[n,64] -> y { w = Float32[64,32] random(1); b = Float32[32] random(2); y = Gemm(x, w, b) }";
+        const string linear = "x: Float32[512,64] -> y { w = Float32[64,32] random(1); b = Float32[32] random(2); y = Gemm(x, w, b) }";
         BuildOptions assumed = Options with { Target = Target with { AssumesLibraries = true } };
         using Engine with = Build(linear, assumed), without = Build(linear, assumed with { NoLibrary = true });
         Assert.Contains(Launches(with), l => l.Library?.Library == "cublasLt");
@@ -103,7 +103,7 @@ public sealed class CudaBuildTests
     [Fact]
     public void A_locked_tactic_is_used_and_one_that_is_not_to_be_had_is_an_error()
     {
-        const string linear = "x: Float32[n,64] -> y { w = Float32[64,32] random(1); b = Float32[32] random(2); y = Gemm(x, w, b) }";
+        const string linear = "x: Float32[512,64] -> y { w = Float32[64,32] random(1); b = Float32[32] random(2); y = Gemm(x, w, b) }";
         using TestFolder folder = new();
         BuildOptions options = Options with { Target = Target with { AssumesLibraries = true }, TacticLockPath = folder.File("t.lock") };
         using (Engine first = Build(linear, options)) Assert.Contains(first.Layers, l => l.Tactic == "cublasLt");

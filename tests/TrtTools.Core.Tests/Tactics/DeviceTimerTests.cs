@@ -51,10 +51,16 @@ public sealed unsafe class DeviceTimerTests
         }
     };
 
-    private DeviceTimer Timer(Dictionary<string, NullKernelBody> kernels, Dictionary<string, double> milliseconds, string environment = "device", double? budget = null) => new(new DeviceTimerOptions
+    private DeviceTimer Timer(Dictionary<string, NullKernelBody> kernels, Dictionary<string, double> milliseconds, string environment = "device", double? budget = null, List<NullDevice>? opened = null) => new(new DeviceTimerOptions
     {
         Context = Context, Cache = _cache, Environment = environment, TimeBudget = budget,
-        Open = () => { _opened++; return new NullDevice { Kernels = kernels, TimeOf = l => milliseconds[l.Name] }; },
+        Open = () =>
+        {
+            _opened++;
+            NullDevice device = new() { Kernels = kernels, TimeOf = l => milliseconds[l.Name] };
+            opened?.Add(device);
+            return device;
+        },
         Compile = source =>
         {
             lock (_compiled) _compiled.Add(source.Function);
@@ -68,11 +74,11 @@ public sealed unsafe class DeviceTimerTests
         RegionStep step = Step();
         Dictionary<string, NullKernelBody> kernels = new() { ["generated"] = Product(0), ["quick"] = Product(0), ["wrong"] = Product(0.5f), ["lazy"] = (_, _) => { } };
         Dictionary<string, double> times = new() { ["generated"] = 0.5, ["quick"] = 0.25, ["wrong"] = 0.01, ["lazy"] = 0.01 };
-        IReadOnlyList<TacticTime> measured = Timer(kernels, times).Measure(TacticPrograms.Scale(out _), step, [Tactic(step, "wrong"), Tactic(step, "quick"), Tactic(step, "lazy"), Tactic(step, "generated")], CancellationToken.None)!;
-        Assert.StartsWith("wrong on random data: element ", measured[0].Problem);
+        IReadOnlyList<TacticTime?> measured = Timer(kernels, times).MeasureAll(TacticPrograms.Scale(out _), step, [Tactic(step, "wrong"), Tactic(step, "quick"), Tactic(step, "lazy"), Tactic(step, "generated")], CancellationToken.None)!;
+        Assert.StartsWith("wrong on random data: element ", measured[0]!.Problem);
         Assert.Equal(new TacticTime(0.25, 0.25, 0.25), measured[1]);
-        Assert.Contains("is NaN", measured[2].Problem);
-        Assert.Equal(0.5, measured[3].MedianMs);
+        Assert.Contains("is NaN", measured[2]!.Problem);
+        Assert.Equal(0.5, measured[3]!.MedianMs);
         Assert.Equal(4, _cache.Count);
     }
 
@@ -83,9 +89,9 @@ public sealed unsafe class DeviceTimerTests
         Tactic[] tactics = [Tactic(step, "broken"), Tactic(step, "generated")];
         DeviceTimer timer = Timer(new() { ["generated"] = Product(0) }, new() { ["generated"] = 0.5 });
         timer.Announce([(step.Region, tactics)], CancellationToken.None);
-        IReadOnlyList<TacticTime> measured = timer.Measure(TacticPrograms.Scale(out _), step, tactics, CancellationToken.None)!;
-        Assert.Contains("no such thing", measured[0].Problem);
-        Assert.Equal(0.5, measured[1].MedianMs);
+        IReadOnlyList<TacticTime?> measured = timer.MeasureAll(TacticPrograms.Scale(out _), step, tactics, CancellationToken.None)!;
+        Assert.Contains("no such thing", measured[0]!.Problem);
+        Assert.Equal(0.5, measured[1]!.MedianMs);
         Assert.Equal(2, _compiled.Count);
     }
 
@@ -96,18 +102,18 @@ public sealed unsafe class DeviceTimerTests
         Dictionary<string, NullKernelBody> kernels = new() { ["generated"] = Product(0), ["quick"] = Product(0) };
         Dictionary<string, double> times = new() { ["generated"] = 0.5, ["quick"] = 0.25 };
         Tactic[] tactics = [Tactic(step, "quick"), Tactic(step, "generated")];
-        Timer(kernels, times).Measure(TacticPrograms.Scale(out _), step, tactics, CancellationToken.None);
+        Timer(kernels, times).MeasureAll(TacticPrograms.Scale(out _), step, tactics, CancellationToken.None);
         int opened = _opened;
         _compiled.Clear();
         // Another region of the same form: other names, other weights.
         RegionStep twin = Step();
         DeviceTimer again = Timer(kernels, times);
-        Assert.Equal(0.25, again.Measure(TacticPrograms.Scale(out _), twin, [Tactic(twin, "quick"), Tactic(twin, "generated")], CancellationToken.None)![0].MedianMs);
+        Assert.Equal(0.25, again.MeasureAll(TacticPrograms.Scale(out _), twin, [Tactic(twin, "quick"), Tactic(twin, "generated")], CancellationToken.None)![0]!.MedianMs);
         Assert.Equal(0, again.Timed);
         Assert.Equal(opened, _opened);
         Assert.Empty(_compiled);
         DeviceTimer elsewhere = Timer(kernels, times, "another device");
-        elsewhere.Measure(TacticPrograms.Scale(out _), twin, [Tactic(twin, "quick"), Tactic(twin, "generated")], CancellationToken.None);
+        elsewhere.MeasureAll(TacticPrograms.Scale(out _), twin, [Tactic(twin, "quick"), Tactic(twin, "generated")], CancellationToken.None);
         Assert.Equal(2, elsewhere.Timed);
         Assert.Equal(4, _cache.Count);
     }
@@ -130,7 +136,7 @@ public sealed unsafe class DeviceTimerTests
     {
         RegionStep step = Step();
         DeviceTimer timer = new(new DeviceTimerOptions { Context = Context with { Symbols = new Dictionary<string, long>() }, Cache = _cache, Environment = "d", Open = () => throw new InvalidOperationException(), Compile = _ => throw new InvalidOperationException() });
-        Assert.Null(timer.Measure(TacticPrograms.Scale(out _), step, [Tactic(step, "quick"), Tactic(step, "generated")], CancellationToken.None));
+        Assert.Null(timer.MeasureAll(TacticPrograms.Scale(out _), step, [Tactic(step, "quick"), Tactic(step, "generated")], CancellationToken.None));
     }
 
     [Fact]
@@ -139,6 +145,47 @@ public sealed unsafe class DeviceTimerTests
         RegionStep step = Step();
         using CancellationTokenSource source = new();
         Dictionary<string, NullKernelBody> kernels = new() { ["generated"] = (s, a) => { Product(0)(s, a); source.Cancel(); }, ["quick"] = Product(0) };
-        Assert.ThrowsAny<OperationCanceledException>(() => Timer(kernels, new() { ["generated"] = 1, ["quick"] = 1 }).Measure(TacticPrograms.Scale(out _), step, [Tactic(step, "quick"), Tactic(step, "generated")], source.Token));
+        Assert.ThrowsAny<OperationCanceledException>(() => Timer(kernels, new() { ["generated"] = 1, ["quick"] = 1 }).MeasureAll(TacticPrograms.Scale(out _), step, [Tactic(step, "quick"), Tactic(step, "generated")], source.Token));
     }
+
+    [Fact]
+    public void A_budget_that_is_spent_leaves_two_candidates_of_a_region_and_then_nothing()
+    {
+        RegionStep step = Step();
+        Dictionary<string, NullKernelBody> kernels = new() { ["generated"] = Product(0), ["quick"] = Product(0), ["other"] = Product(0), ["wrong"] = Product(0.5f) };
+        Dictionary<string, double> times = new() { ["generated"] = 0.5, ["quick"] = 0.25, ["other"] = 0.3, ["wrong"] = 0.1 };
+        Tactic[] tactics = [Tactic(step, "generated"), Tactic(step, "wrong"), Tactic(step, "quick"), Tactic(step, "other")];
+        using DeviceTimer timer = Timer(kernels, times, budget: 1000);
+        // None of the time is this region's: what is wrong counts for nothing.
+        IReadOnlyList<TacticTime?> measured = timer.Measure(TacticPrograms.Scale(out _), step, tactics, [1, 2, 0, 3], 0, CancellationToken.None)!;
+        Assert.Equal([0.5, 0, 0.25, null], measured.Select(m => m?.MedianMs));
+        Assert.Equal(3, timer.Timed);
+        Assert.Equal([0.5, 0, 0.25, 0.3], timer.Measure(TacticPrograms.Scale(out _), step, tactics, [1, 2, 0, 3], 1, CancellationToken.None)!.Select(m => m?.MedianMs));
+        using DeviceTimer late = Timer(kernels, times, "another device", budget: 0);
+        Assert.Null(late.MeasureAll(TacticPrograms.Scale(out _), step, tactics, CancellationToken.None));
+        Assert.Equal(0, late.Timed);
+    }
+
+    [Fact]
+    public void What_one_launch_shows_to_be_far_slower_is_not_launched_again()
+    {
+        RegionStep step = Step();
+        Dictionary<string, NullKernelBody> kernels = new() { ["generated"] = Product(0), ["quick"] = Product(0) };
+        List<NullDevice> devices = [];
+        using DeviceTimer timer = Timer(kernels, new() { ["generated"] = 2, ["quick"] = 0.25 }, opened: devices);
+        Assert.Equal([0.25, 2.0], timer.MeasureAll(TacticPrograms.Scale(out _), step, [Tactic(step, "quick"), Tactic(step, "generated")], CancellationToken.None)!.Select(m => m!.MedianMs));
+        NullDevice device = Assert.Single(devices);
+        // To be held against, to be checked, to be timed once.
+        Assert.InRange(device.Launches.Count(l => l.Name == "generated"), 2, 3);
+        Assert.True(device.Launches.Count(l => l.Name == "quick") > 30);
+        timer.Dispose();
+        Assert.Equal(0, device.LiveResources);
+    }
+}
+
+file static class Timers
+{
+    /// <summary>In the order given, with all the time there is.</summary>
+    public static IReadOnlyList<TacticTime?>? MeasureAll(this DeviceTimer timer, LoweredProgram program, RegionStep step, IReadOnlyList<Tactic> tactics, CancellationToken stop) =>
+        timer.Measure(program, step, tactics, [.. Enumerable.Range(0, tactics.Count)], 1, stop);
 }

@@ -22,14 +22,17 @@ public sealed class TacticSelectionTests
     {
         public int Calls { get; private set; }
 
-        public IReadOnlyList<TacticTime> Measure(LoweredProgram program, RegionStep step, IReadOnlyList<Tactic> tactics, CancellationToken stop)
+        public List<(string Region, string Order, double Share)> Asked { get; } = [];
+
+        public IReadOnlyList<TacticTime?> Measure(LoweredProgram program, RegionStep step, IReadOnlyList<Tactic> tactics, IReadOnlyList<int> order, double share, CancellationToken stop)
         {
             Calls++;
-            return [.. tactics.Select(t => times[t.Name])];
+            Asked.Add((step.Region.Facts is MatMulFacts facts ? facts.B.Shape[1].Text : "", string.Join(' ', order.Select(i => tactics[i].Name)), share));
+            return [.. tactics.Select(t => times.GetValueOrDefault(t.Name))];
         }
     }
 
-    private static Offer Tactic(string name, long workspace = 0) => Offer.Of(new Tactic { Name = name, Launches = [], WorkspaceBytes = workspace });
+    private static Offer Tactic(string name, long workspace = 0, double cycles = 0) => Offer.Of(new Tactic { Name = name, Launches = [], WorkspaceBytes = workspace, ExpectedCycles = cycles });
 
     private static TacticTime Time(double median, double spread = 0.001) => new(median, median - spread, median + spread);
 
@@ -78,6 +81,42 @@ public sealed class TacticSelectionTests
 
     [Fact]
     public void Without_a_timer_the_first_offered_is_taken() => Assert.Equal("b", Chosen(new Source("s", Offer.Rejected("a", "no"), Tactic("b"), Tactic("c")), null, out _));
+
+    [Fact]
+    public void Where_nothing_is_timed_the_one_that_is_expected_to_be_the_fastest_is_taken()
+    {
+        Assert.Equal("b", Chosen(new Source("s", Tactic("a", cycles: 90_000), Tactic("b", cycles: 20_000), Tactic("c", cycles: 50_000)), null, out _));
+        // Nor where time did not suffice for more than what is wrong.
+        Assert.Equal("c", Chosen(new Source("s", Tactic("a", cycles: 90_000), Tactic("b", cycles: 20_000), Tactic("c", cycles: 50_000)), new Timer(new() { ["b"] = Wrong("NaN") }), out _));
+        Assert.Equal("a", Chosen(new Source("s", Tactic("a", cycles: 90_000), Tactic("b", cycles: 20_000), Tactic("c", cycles: 50_000)), new Timer(new() { ["b"] = Wrong("NaN"), ["a"] = Time(3) }), out _));
+    }
+
+    [Fact]
+    public void What_is_expected_to_be_far_slower_is_not_timed_and_says_so()
+    {
+        Source source = new("s", Tactic("slow", cycles: 90_000), Tactic("a", cycles: 20_000), Tactic("b", cycles: 22_000), Tactic("c", cycles: 30_000), Tactic("far", cycles: 85_000)), other = new("t", Tactic("its best", cycles: 95_000), Tactic("its second", cycles: 96_000), Tactic("generated", cycles: 900_000));
+        Timer timer = new(new() { ["a"] = Time(2), ["b"] = Time(1), ["c"] = Time(3), ["its best"] = Time(4), ["generated"] = Time(9) });
+        TacticSelection selection = new([source, other], Context) { Timer = timer };
+        selection.Choose(Program(1), CancellationToken.None);
+        Assert.Equal("a b c its best generated", Assert.Single(timer.Asked).Order);
+        RegionChoice choice = selection.Choices.Values.Single();
+        Assert.Equal("b", choice.Tactic);
+        Assert.StartsWith("slow: not timed, expected to take 0.05", choice.Candidates[0].ToString());
+        Timer all = new(new() { ["b"] = Time(1) });
+        new TacticSelection([source, other], Context with { Thorough = true }) { Timer = all }.Choose(Program(1), CancellationToken.None);
+        Assert.Equal("a b c far slow its best its second generated", Assert.Single(all.Asked).Order);
+    }
+
+    [Fact]
+    public void Time_is_shared_out_by_what_regions_are_expected_to_take_all_together()
+    {
+        Timer timer = new(new() { ["a"] = Time(1), ["b"] = Time(2) });
+        new TacticSelection([new Source("s", Tactic("a"), Tactic("b"))], Context) { Timer = timer }.Choose(Program(5), CancellationToken.None);
+        // Four equal ones of 32 columns stand for more than one of 48.
+        Assert.Equal(["32", "48"], timer.Asked.Select(a => a.Region));
+        Assert.InRange(timer.Asked[0].Share, 0.6, 0.8);
+        Assert.Equal(1, timer.Asked[1].Share, 9);
+    }
 
     [Fact]
     public void One_wrong_candidate_after_another_is_an_error_that_names_them()
