@@ -28,6 +28,7 @@ internal sealed class TacticSources : IDisposable
             List<ITacticSource> libraries = [.. sources.All];
             sources.All.Add(new HandMadeTactics());
             sources.All.AddRange(libraries.Select(s => new SplitTactics(s, Generate)));
+            sources.All.AddRange(sources.All.ToList().Select(s => new ConvertingTactics(s, Generate)));
             sources.All.Add(new GeneratedTactics(Generate));
             return sources;
         }
@@ -39,7 +40,7 @@ internal sealed class TacticSources : IDisposable
     }
 
     private static IReadOnlyList<KernelLaunch> Generate(Region region, TacticContext context) =>
-        NestGenerator.Generate(region, new GeneratorOptions { Typical = context.Symbols, Maximum = context.Maximum, Multiprocessors = context.Multiprocessors });
+        NestGenerator.Generate(region, new GeneratorOptions { Typical = context.Symbols, Maximum = context.Maximum, Multiprocessors = context.Multiprocessors, Programmatic = context.Capability >= WgmmaKernel.Capability });
 
     private void AddLibraries(CudaTarget target, TimingCache times, PhaseClock clock)
     {

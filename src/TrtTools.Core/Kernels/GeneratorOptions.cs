@@ -15,6 +15,9 @@ internal sealed record GeneratorOptions
 
     public int Multiprocessors { get; init; } = 132;
 
+    /// <summary>Kernels start while their predecessors end, and wait for them before they touch what others wrote. Needs compute capability 9.0.</summary>
+    public bool Programmatic { get; init; }
+
     public const long UnknownExtent = 256;
 
     /// <summary>A guess of the value that matters for speed alone.</summary>

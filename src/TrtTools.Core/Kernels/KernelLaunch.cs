@@ -7,7 +7,10 @@ namespace TrtTools.Kernels;
 /// <param name="Function">The kernel's name: extern "C".</param>
 /// <param name="Text">The text, ending with the kernel.</param>
 /// <param name="MinimumCapability">Lowest compute capability it compiles for, such as 80 or 90.</param>
-internal sealed record KernelSource(string Function, string Text, int MinimumCapability = 80);
+internal sealed record KernelSource(string Function, string Text, int MinimumCapability = KernelSource.LeastCapability)
+{
+    public const int LeastCapability = 80;
+}
 
 /// <summary>A kernel and how to launch it: what a generator or a hand-made kernel hands to the plan. Extents may be symbolic; the runtime evaluates them.</summary>
 internal sealed record KernelLaunch

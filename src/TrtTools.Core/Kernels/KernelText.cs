@@ -9,6 +9,8 @@ namespace TrtTools.Kernels;
 /// <param name="written">Storages that the kernel writes: what it reads of them may change, so it is not read as constant.</param>
 internal sealed class KernelText(GeneratorOptions options, IReadOnlyCollection<Storage> written)
 {
+    private const int ProgrammaticCapability = 90;
+
     private readonly StringBuilder _head = new();
     private readonly StringBuilder _body = new();
     private readonly List<(string Declaration, KernelArgument Argument)> _pointers = [];
@@ -17,6 +19,7 @@ internal sealed class KernelText(GeneratorOptions options, IReadOnlyCollection<S
     private readonly Dictionary<string, string> _extentNames = new(StringComparer.Ordinal);
     private readonly HashSet<Storage> _readBack = [];
     private int _depth = 1;
+    private bool _waits;
     private int _names;
 
     public GeneratorOptions Options => options;
@@ -27,6 +30,28 @@ internal sealed class KernelText(GeneratorOptions options, IReadOnlyCollection<S
     public void Line(string line)
     {
         _body.Append(' ', line.StartsWith('#') ? 0 : _depth * 4).Append(line).Append('\n');
+    }
+
+    /// <summary>From here on the kernel may touch what its predecessors wrote. Every thread has to come by, even one that then has nothing to do: a kernel that ends early would let its own successor run ahead of its predecessor.</summary>
+    public void Wait()
+    {
+        if (!options.Programmatic) return;
+        Line("trt::wait_for_predecessors();");
+        _waits = true;
+    }
+
+    /// <summary>Ends threads that have nothing to do, and finds the place of the others.</summary>
+    public T Guard<T>(string nothingLeft, Func<T> place)
+    {
+        if (!options.Programmatic)
+        {
+            Line($"if ({nothingLeft}) return;");
+            return place();
+        }
+        T result = place();
+        Wait();
+        Line($"if ({nothingLeft}) return;");
+        return result;
     }
 
     /// <summary>A declaration at the head of the kernel.</summary>
@@ -80,13 +105,15 @@ internal sealed class KernelText(GeneratorOptions options, IReadOnlyCollection<S
     /// <param name="threads">Threads of a block.</param>
     public KernelLaunch Finish(string name, string function, IReadOnlyList<DimExpr> grid, int threads, int sharedBytes = 0, string prelude = "", int minimumBlocks = 0)
     {
-        bool Aliased(KernelArgument argument) => argument is PointerArgument pointer && _readBack.Contains(pointer.Storage);
+        // What a predecessor may still be writing is not to be read ahead of the wait, as the compiler might where nothing in the kernel writes it.
+        bool Aliased(KernelArgument argument) => argument is PointerArgument pointer && (_readBack.Contains(pointer.Storage) || (options.Programmatic && pointer.Storage.Kind != StorageKind.Weight));
+        string start = !options.Programmatic ? "" : _waits ? "    trt::launch_dependents();\n" : "    trt::launch_dependents();\n    trt::wait_for_predecessors();\n";
         IEnumerable<string> declarations = _pointers.Select(p => p.Declaration.Replace("@", Aliased(p.Argument) ? "" : "__restrict__ ", StringComparison.Ordinal)).Concat(_extents.Select(e => e.Declaration));
         string bounds = minimumBlocks > 0 ? $"{threads}, {minimumBlocks}" : threads.ToString(CultureInfo.InvariantCulture);
-        string text = $"#include \"reduce.cuh\"\n\n{prelude}extern \"C\" __global__ void __launch_bounds__({bounds}) {function}({string.Join(", ", declarations)})\n{{\n{_head}{_body}}}\n";
+        string text = $"#include \"reduce.cuh\"\n\n{prelude}extern \"C\" __global__ void __launch_bounds__({bounds}) {function}({string.Join(", ", declarations)})\n{{\n{start}{_head}{_body}}}\n";
         return new KernelLaunch
         {
-            Name = name, Source = new KernelSource(function, text), Grid = grid, Block = [threads], SharedBytes = sharedBytes, Arguments = [.. _pointers.Select(p => p.Argument), .. _extents.Select(e => e.Argument)],
+            Name = name, Source = new KernelSource(function, text, options.Programmatic ? ProgrammaticCapability : KernelSource.LeastCapability), Programmatic = options.Programmatic, Grid = grid, Block = [threads], SharedBytes = sharedBytes, Arguments = [.. _pointers.Select(p => p.Argument), .. _extents.Select(e => e.Argument)],
         };
     }
 }

@@ -20,8 +20,7 @@ internal static class MapKernel
         int threads = LoopText.Threads(analysis.Options, total);
         string type = LoopText.IndexType(text, total * lanes);
         text.Line(Number($"const {type} p = ({type})blockIdx.x * {threads} + threadIdx.x;"));
-        text.Line($"if (p >= {text.Extent(total)}) return;");
-        string[] counters = LoopText.Decompose(text, loops, "p", type, lanes);
+        string[] counters = text.Guard($"p >= {text.Extent(total)}", () => LoopText.Decompose(text, loops, "p", type, lanes));
         if (hasTail) text.Open(Number($"if ({counters[^1]} + {lanes} <= {text.Extent(loops[^1].Extent)})"));
         WritePoint(text, analysis, loops, counters, lanes);
         if (hasTail)
@@ -51,7 +50,7 @@ internal static class MapKernel
         string type = LoopText.IndexType(text, count);
         TensorView target = analysis.Nest.Target;
         text.Line(Number($"const {type} p = ({type})blockIdx.x * {threads} + threadIdx.x;"));
-        text.Line($"if (p >= {text.Extent(total)}) return;");
+        text.Guard($"p >= {text.Extent(total)}", () => 0);
         List<(LoadExpr Load, string Pack)> dense = [];
         foreach (LoadExpr load in analysis.Loads.Where(l => IsFlat(analysis.Access(l), loops, lanes) && analysis.IsSafe(l)))
         {

@@ -56,6 +56,7 @@ internal static class ReduceKernel
         if (group > 32) text.Line(Number($"__shared__ {total.TypeName} scratch[{group / 32}];"));
         string output = perBlock == 1 ? $"({type})blockIdx.x" : Number($"({type})blockIdx.x * {perBlock} + threadIdx.x / {group}");
         text.Line($"const {type} at = {output};");
+        text.Wait();
         if (!points.IsConstant) text.Line($"if ({text.Extent(points)} == 0) return;");
         // Threads past the last output stay, since their warp's others need them.
         text.Line(perBlock == 1 ? $"const {type} o = at;" : $"const {type} o = at < {text.Extent(points)} ? at : {text.Extent(points)} - 1;");
@@ -128,8 +129,9 @@ internal static class ReduceKernel
         if (splits > 1) text.Line(Number($"__shared__ {total.TypeName} scratch[{splits - 1}][{lanes}][{columns}];"));
         text.Line(splits > 1 ? Number($"const int column = threadIdx.x % {columns}, row = threadIdx.x / {columns};") : "const int column = threadIdx.x;");
         text.Line(Number($"const {type} p = ({type})blockIdx.x * {columns} + column;"));
-        if (splits == 1) text.Line($"if (p >= {text.Extent(points)}) return;");
-        string[] counters = LoopText.Decompose(text, space, "p", type, lanes);
+        string[] Place() => LoopText.Decompose(text, space, "p", type, lanes);
+        string[] counters = splits == 1 ? text.Guard($"p >= {text.Extent(points)}", Place) : Place();
+        if (splits > 1) text.Wait();
         ScalarWriter body = new(text, analysis, lanes, lanes > 1 ? space[^1] : null);
         LoopText.Bind(body, space, counters);
         body.Declare(total.TypeName, "total");

@@ -11,7 +11,7 @@ namespace TrtTools.Kernels;
 /// </summary>
 internal sealed class RowKernel
 {
-    private const int Block = 256, MostChunks = 8;
+    private const int Block = 256, MostChunks = 8, WarpChunks = 4, MostPreloaded = 32;
 
     private static readonly string[] s_expensive = ["exp", "log", "tanh", "erf", "pow", "sqrt", "rsqrt", "sin", "cos", "div", "log1p", "expm1"];
 
@@ -22,6 +22,7 @@ internal sealed class RowKernel
     private readonly IReadOnlyList<LoopAxis> _row;
     private readonly int _lanes;
     private readonly int _group;
+    private readonly int _block = Block;
     private readonly int _chunks;
     private readonly DimExpr _points;
     private readonly DimExpr _length;
@@ -47,6 +48,9 @@ internal sealed class RowKernel
         // Two blocks of half the size overlap their phases; one of 1024 threads has a multiprocessor to itself.
         while (_group > 256 && points >= options.Multiprocessors * 2L && (length + (_group / 2) - 1) / (_group / 2) <= MostChunks) _group /= 2;
         if (_group is > 32 and <= 64 && points >= options.Multiprocessors * 16L) _group = 32;
+        // A warp needs no shared memory and no barriers, and has the row's loads in flight at once.
+        if (_group > 32 && options.Programmatic && length <= 32 * WarpChunks) _group = 32;
+        if (options.Programmatic && _group == 32) _block = (int)Math.Clamp((long)BitOperations.RoundUpToPowerOf2((ulong)Math.Max(1, points / options.Multiprocessors)), 1, 8) * 32;
         long chunks = (length + _group - 1) / _group;
         _chunks = _length.IsConstant && chunks <= MostChunks ? (int)chunks : 0;
     }
@@ -87,23 +91,57 @@ internal sealed class RowKernel
 
     private KernelLaunch Write(string name)
     {
-        int perBlock = _group <= 32 ? Block / _group : 1, threads = _group <= 32 ? Block : _group;
+        int perBlock = _group <= 32 ? _block / _group : 1, threads = _group <= 32 ? _block : _group;
         _type = LoopText.IndexType(_text, _points);
         _step = LoopText.IndexType(_text, LoopText.Count(_row));
         string points = _text.Extent(_points);
-        if (!_points.IsConstant) _text.Line($"if ({points} == 0) return;");
+        if (!_points.IsConstant && !_text.Options.Programmatic) _text.Line($"if ({points} == 0) return;");
         _text.Line(perBlock == 1 ? $"const {_type} o = blockIdx.x;" : Number($"const {_type} at = ({_type})blockIdx.x * {perBlock} + threadIdx.x / {_group};"));
         // Threads past the last row stay, since their warp's others need them.
         if (perBlock > 1) _text.Line($"const {_type} o = at < {points} ? at : {points} - 1;");
         _text.Line(perBlock == 1 ? "const int t = threadIdx.x;" : Number($"const int t = threadIdx.x % {_group};"));
         if (perBlock > 1) _text.Line($"const bool own = at < {points};");
         _counters = LoopText.Decompose(_text, _outer, "o", _type);
+        if (_text.Options.Programmatic)
+        {
+            Preload();
+            _text.Wait();
+            if (!_points.IsConstant) _text.Line($"if ({points} == 0) return;");
+        }
         for (int i = 0; i < _rows.Nests.Count; i++)
         {
             if (_rows.Nests[i].Reduced.Count > 0) WriteStatistic(i, perBlock);
             else WriteMap(i, perBlock);
         }
         return _text.Finish(name, "trt_row", [LoopText.Blocks(_points, perBlock)], threads);
+    }
+
+    /// <summary>Reads what is constant for all rows, such as scales and shifts, before there is anything else to read.</summary>
+    private void Preload()
+    {
+        if (_chunks == 0) return;
+        int words = 0;
+        List<Axis> own = [.. _row.SelectMany(l => l.Members)];
+        foreach (NestAnalysis analysis in _analyses.Where(a => a.Nest.Reduced.Count == 0))
+        {
+            ScalarWriter writer = new(_text, analysis, _lanes, _lanes > 1 ? _row[^1] : null);
+            foreach (LoadExpr load in Reached(analysis, analysis.Nest.Result).OfType<LoadExpr>())
+            {
+                LinearAccess access = analysis.Access(load);
+                if (access.View.Storage.Kind != StorageKind.Weight || access.Terms.Count > 0 || ElementText.IsPacked(access.View.Type) || access.Axes.Count == 0 || !access.Axes.All(own.Contains)) continue;
+                if ((_lanes > 1 && !writer.IsVector(access)) || _kept.Any(k => RowNests.SamePlace(k.Access, access))) continue;
+                int needed = _chunks * Math.Max(1, _lanes * access.View.Type.BitSize() / 32);
+                if (words + needed > MostPreloaded) continue;
+                words += needed;
+                string name = _text.Name("w");
+                _text.Line(Number($"trt::Pack<{ElementText.TypeName(access.View.Type)}, {_lanes}> {name}[{_chunks}];"));
+                OpenChunks();
+                LoopText.Bind(writer, _row, LoopText.Decompose(_text, _row, "r", _step, _lanes));
+                writer.Scope(() => _text.Line($"{name}[c].read({_text.Pointer(access.View.Storage, access.View.Offset, Access.Read)} + {writer.Place(access)});"));
+                CloseChunks();
+                _kept.Add((access, name));
+            }
+        }
     }
 
     private void WriteStatistic(int number, int perBlock)

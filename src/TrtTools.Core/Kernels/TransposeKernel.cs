@@ -41,6 +41,7 @@ internal static class TransposeKernel
         string[] counters = LoopText.Decompose(text, [.. rest, outerTile, innerTile], "b", type);
         text.Line(Number($"const {type} outer0 = {counters[^2]} * {tile}, inner0 = {counters[^1]} * {tile};"));
 
+        text.Wait();
         int read = ReadLanes(analysis, outer, crossing, tile), write = WriteLanes(analysis, inner, tile);
         text.Line("#pragma unroll");
         text.Open(Number($"for (int t = threadIdx.x; t < {tile * tile / read}; t += {Threads})"));

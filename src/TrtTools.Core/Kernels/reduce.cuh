@@ -32,6 +32,12 @@ template <bool Least, bool Last> struct Extreme
     }
 };
 
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+// Programmatic dependent launch: lets the next kernel start; waits until the ones before are done and what they wrote is seen.
+static __device__ __forceinline__ void launch_dependents() { asm volatile("griddepcontrol.launch_dependents;" ::: "memory"); }
+static __device__ __forceinline__ void wait_for_predecessors() { asm volatile("griddepcontrol.wait;" ::: "memory"); }
+#endif
+
 template <typename T> TRT_INLINE T shuffle(T value, int mask) { return __shfl_xor_sync(0xffffffffu, value, mask); }
 TRT_INLINE bool shuffle(bool value, int mask) { return __shfl_xor_sync(0xffffffffu, (int)value, mask) != 0; }
 template <typename T, typename I> TRT_INLINE Best<T, I> shuffle(Best<T, I> best, int mask) { return Best<T, I>{shuffle(best.value, mask), shuffle(best.at, mask)}; }

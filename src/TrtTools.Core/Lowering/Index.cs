@@ -190,6 +190,25 @@ internal static class Index
             if (at < 0) terms.Add((term, signed));
             else terms[at] = (terms[at].Term, terms[at].Factor + signed);
         }
-        return new Sum(a.Constant + (b.Constant * sign), [.. terms.Where(t => !(t.Factor is { IsConstant: true, Value: 0 }))]);
+        terms.RemoveAll(t => t.Factor is { IsConstant: true, Value: 0 });
+        return Rejoined(new Sum(a.Constant + (b.Constant * sign), terms));
+    }
+
+    /// <summary>b · ⌊a / b⌋ + a mod b is a again.</summary>
+    private static Sum Rejoined(Sum sum)
+    {
+        for (int i = 0; i < sum.Terms.Count; i++)
+        {
+            if (sum.Terms[i] is not (CallExpr { Function.Name: "mod" } rest, { } factor)) continue;
+            if (Expand(rest.Operands[1]) is not { IsConstant: true, Constant: { } by }) continue;
+            for (int k = 0; k < sum.Terms.Count; k++)
+            {
+                if (sum.Terms[k] is not (CallExpr { Function.Name: "floordiv" } whole, { } times) || !times.Equals(factor * by)) continue;
+                if (!ExprEquality.Equal(whole.Operands[0], rest.Operands[0]) || !ExprEquality.Equal(whole.Operands[1], rest.Operands[1])) continue;
+                Sum others = new(sum.Constant, [.. sum.Terms.Where((_, t) => t != i && t != k)]);
+                return Combine(others, Scale(Expand(rest.Operands[0]), factor), 1);
+            }
+        }
+        return sum;
     }
 }

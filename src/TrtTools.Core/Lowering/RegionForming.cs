@@ -12,6 +12,9 @@ internal static class RegionForming
         {
             before = graph.Operations.Count;
             MapInlining.IntoMaps(graph);
+            PartFusion.Distribute(graph);
+            PartFusion.RowsIntoReductions(graph);
+            PartFusion.JoinReaders(graph);
             EpilogueFusion.Run(graph);
         }
         AttentionMatcher.Run(graph);

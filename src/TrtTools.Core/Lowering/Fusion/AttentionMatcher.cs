@@ -5,6 +5,8 @@ namespace TrtTools.Lowering;
 /// <summary>Joins product, softmax and product to attention: the nests stay what they are, the facts say what they are together.</summary>
 internal static class AttentionMatcher
 {
+    private const string MaskName = "Mask";
+
     public static void Run(OperationGraph graph)
     {
         foreach (Operation softmax in graph.Operations.ToList())
@@ -73,13 +75,18 @@ internal static class AttentionMatcher
         HashSet<Axis> used = [.. Ex.Parts(added).OfType<AxisExpr>().Select(a => a.Axis)];
         if (used.Any(a => !nest.Space.Contains(a))) return null;
         DimExpr[] shape = [.. nest.Space.Select(a => used.Contains(a) ? a.Extent : DimExpr.One)];
+        LoopNest made = NodeLowering.Map(new LoweredValue("mask", StorageKind.Scratch, DataType.Float32, shape), index => NestFacts.Substitute(added, nest.Space, index));
+        // Layers have one mask.
+        foreach (Operation known in graph.Operations)
+        {
+            if (known is { Operators: [MaskName], Nests: [{ } other] } && other.Space.Select(a => a.Extent).SequenceEqual(shape) && ExprEquality.Equal(NestFacts.Substitute(other.Result, other.Space, Ex.Of(made.Space)), made.Result))
+            {
+                return (graph.ValueOf(other.Target.Storage), null, false);
+            }
+        }
         LoweredValue mask = graph.Scope.Scratch($"{graph.ValueOf(nest.Target.Storage).Name}.mask", DataType.Float32, shape);
         mask.KeepsType = true;
-        Operation maker = new()
-        {
-            Kind = RegionKind.Map, Operators = ["Mask"], SourceNodes = operation.SourceNodes,
-            Nests = [NodeLowering.Map(mask, index => NestFacts.Substitute(added, nest.Space, index))],
-        };
+        Operation maker = new() { Kind = RegionKind.Map, Operators = [MaskName], SourceNodes = operation.SourceNodes, Nests = [made with { Name = mask.Name, Target = mask.View }] };
         return (mask, maker, false);
     }
 
@@ -134,7 +141,7 @@ internal static class AttentionMatcher
             SourceNodes = [.. first.SourceNodes.Concat(softmax.SourceNodes).Concat(last.SourceNodes).Distinct(StringComparer.Ordinal)], Precision = first.Precision ?? softmax.Precision ?? last.Precision,
             Facts = new AttentionFacts(scores.A, key.View, product.B, mask, epilogue.Scale, epilogue.Causal, last.Nests[^1].Target) { ZeroWhereMasked = guarded },
         };
-        if (epilogue.MakesMask is not null)
+        if (epilogue.Mask is not null)
         {
             // The nests read what the facts say.
             LoopNest nest = attention.Nests[0];

@@ -34,7 +34,9 @@ internal static class EpilogueFusion
     }
 
     /// <summary>Whether some layer could apply this map as it writes.</summary>
-    public static bool CanBeAbsorbed(OperationGraph graph, LoopNest map) => graph.WritersOf(map.Target.Storage) is [{ } reader] && Ex.Loads(map.Result).Select(l => l.Source.Storage).Distinct().Any(s => ProducerFor(graph, reader, map, s) is not null);
+    public static bool CanBeAbsorbed(OperationGraph graph, LoopNest map) => graph.WritersOf(map.Target.Storage) is [{ } reader] && CanBeAbsorbed(graph, reader);
+
+    public static bool CanBeAbsorbed(OperationGraph graph, Operation reader) => reader.Nests[0] is var map && Ex.Loads(map.Result).Select(l => l.Source.Storage).Distinct().Any(s => ProducerFor(graph, reader, map, s) is not null);
 
     /// <summary>Whether a map reads each element of a value just once, at the element's own place up to the order of axes.</summary>
     public static bool ReadsInPlace(LoopNest map, LoweredValue value)
@@ -58,7 +60,7 @@ internal static class EpilogueFusion
     }
 
     /// <summary>For each axis of the value the map's axis that runs along it, null for an axis of extent 1; null when the load is anything else.</summary>
-    private static Axis?[]? PlacesOf(LoopNest map, LoadExpr load, LoweredValue value)
+    public static Axis?[]? PlacesOf(LoopNest map, LoadExpr load, LoweredValue value)
     {
         Axis?[] axes = new Axis?[value.Rank];
         for (int d = 0; d < axes.Length; d++)

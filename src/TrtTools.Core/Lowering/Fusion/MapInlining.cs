@@ -11,6 +11,11 @@ internal static class MapInlining
     /// <summary>Views into maps, then maps into maps.</summary>
     public static void IntoMaps(OperationGraph graph)
     {
+        foreach (Operation operation in graph.Operations) SeeThrough(graph, operation);
+        foreach (Operation operation in graph.Operations.Reverse().ToList())
+        {
+            if (operation.IsMap() && operation.Nests[0].Target.Storage.Kind == StorageKind.Scratch) RemoveUnread(graph, operation);
+        }
         foreach (Operation operation in graph.Operations.ToList())
         {
             if (!operation.IsMap() || graph.DefinitionOf(operation.Nests[0].Target.Storage) is not { } definition || !NestFacts.IsAffineMove(definition)) continue;
@@ -28,6 +33,35 @@ internal static class MapInlining
             foreach (Operation reader in readers) Inline(graph, operation, definition, reader, names: true);
             RemoveUnread(graph, operation);
         }
+    }
+
+    /// <summary>Lets a map read what a chain of moves looks at, where a reshape in it alone is no view but the chain is one.</summary>
+    private static void SeeThrough(OperationGraph graph, Operation operation)
+    {
+        if (!operation.IsMap() || operation.KeepsOrder) return;
+        LoopNest nest = operation.Nests[0];
+        Dictionary<LoadExpr, LoadExpr> found = new(ReferenceEqualityComparer.Instance);
+        foreach (LoadExpr load in Ex.Loads(nest.Result))
+        {
+            if (FarSource(graph, nest, load) is { } far) found.Add(load, far);
+        }
+        if (found.Count > 0) graph.Change(operation, () => operation.Nests[0] = nest with { Result = Ex.Rewrite(nest.Result, e => e is LoadExpr load ? found.GetValueOrDefault(load) : null) });
+    }
+
+    /// <summary>The load behind reshapes and at least one transpose between them; null where there is none at an even distance.</summary>
+    private static LoadExpr? FarSource(OperationGraph graph, LoopNest nest, LoadExpr load)
+    {
+        LoadExpr? best = null;
+        LoadExpr at = load;
+        bool reshapes = false, turns = false;
+        while (graph.DefinitionOf(at.Source.Storage) is { Result: LoadExpr inner } definition)
+        {
+            if (graph.WritersOf(at.Source.Storage)[0].KeepsOrder) reshapes = true;
+            else turns |= reshapes;
+            at = new LoadExpr(inner.Source, [.. inner.Index.Select(i => Index.Simplify(NestFacts.Substitute(i, definition.Space, at.Index)))]);
+            if (turns && at.Index.All(i => NestFacts.IsAffine(i, nest.Space))) best = at;
+        }
+        return best;
     }
 
     /// <summary>Cheap maps into pools, reductions and rows, which would read them once or a few times.</summary>

@@ -5,6 +5,8 @@ namespace TrtTools.Lowering;
 /// <summary>Gives products, convolutions and attention operands in the type and layout that they compute in, where what they would read is a model's input or output or keeps another type.</summary>
 internal sealed class OperandConversion(OperationGraph graph, TypeChoice types, HashSet<Storage> channelsLast)
 {
+    private const long MostImageChannels = 4, LargestImageFilter = 64;
+
     private readonly Dictionary<(Storage, DataType), LoweredValue> _copies = [];
     private readonly Dictionary<(Storage, DataType), LoweredValue> _clones = [];
 
@@ -19,6 +21,7 @@ internal sealed class OperandConversion(OperationGraph graph, TypeChoice types, 
                 if (operand.Kind == StorageKind.Weight || operand.Type != DataType.Float32) continue;
                 Storage source = SourceOf(operand);
                 if (source.Kind == StorageKind.Weight || operation.Nests.Any(n => ReferenceEquals(n.Target.Storage, source))) continue;
+                if (ReadsImage(operation, operand, wanted)) continue;
                 bool isOtherLayout = source.Kind == StorageKind.Input && channelsLast.Contains(operand) && operation.Kind == RegionKind.Convolution;
                 if (types.Of(graph, source) == wanted && !isOtherLayout) continue;
                 Redirect(operation, operand, Converted(operand, wanted, operation));
@@ -26,12 +29,29 @@ internal sealed class OperandConversion(OperationGraph graph, TypeChoice types, 
         }
     }
 
+    /// <summary>Whether a convolution takes an image of few channels as it comes: it reads each number often enough to convert it by the way, and a copy would cost more than the convolution.</summary>
+    private static bool ReadsImage(Operation operation, Storage operand, DataType wanted) =>
+        operand.Kind == StorageKind.Input && wanted is (DataType.Float16 or DataType.BFloat16)
+        && operation.Facts is ConvolutionFacts { Group: 1, Input.Rank: 4, Weight: { Shape: [_, { IsConstant: true, Value: <= MostImageChannels }, { IsConstant: true, Value: var height }, { IsConstant: true, Value: var width }] } } facts
+        && height * width is > 1 and <= LargestImageFilter && facts.Dilations.All(d => d == 1) && ReferenceEquals(facts.Input.Storage, operand) && operation.Nests.Count == 1;
+
     private static IEnumerable<Storage> OperandsOf(Operation operation) => operation.Facts is not AttentionFacts facts ? NestFacts.FactOperands(operation.Facts)
         : new[] { facts.Query.Storage, facts.Key.Storage, facts.Value.Storage }.Concat(Ex.Loads(operation.Nests[0].Body).Concat(Ex.Loads(operation.Nests[^1].Body)).Select(l => l.Source.Storage));
 
     /// <summary>The operation that makes a value a view of another; null when it is no view.</summary>
     private Operation? ViewMaker(Storage storage) =>
-        graph.DefinitionOf(storage) is { Result: LoadExpr } definition && graph.WritersOf(storage)[0] is { } writer && (NestFacts.IsAffineMove(definition) || writer.KeepsOrder) ? writer : null;
+        graph.DefinitionOf(storage) is { Result: LoadExpr load } definition && graph.WritersOf(storage)[0] is { } writer && (writer.KeepsOrder ? !IsCopy(load.Source, definition.Target) : NestFacts.IsAffineMove(definition)) ? writer : null;
+
+    /// <summary>Whether a reshape has to move what it reshapes: axes that a transpose of an input has put apart become one. It may then convert on the way.</summary>
+    private bool IsCopy(TensorView source, TensorView target) => ViewOfInput(source.Storage) is { } view && Views.Reshape(view, target.Shape) is null;
+
+    /// <summary>A view of an input as it will stand; null for anything else.</summary>
+    private TensorView? ViewOfInput(Storage storage)
+    {
+        if (storage.Kind == StorageKind.Input) return graph.ValueOf(storage).View;
+        if (graph.DefinitionOf(storage) is not { Result: LoadExpr load } definition || ViewOfInput(load.Source.Storage) is not { } view) return null;
+        return graph.WritersOf(storage)[0].KeepsOrder ? Views.Reshape(view, definition.Target.Shape) : NestFacts.IsAffineMove(definition) ? Views.Compose(view, definition.Space, load.Index) : null;
+    }
 
     /// <summary>What a view looks at.</summary>
     private Storage SourceOf(Storage storage)

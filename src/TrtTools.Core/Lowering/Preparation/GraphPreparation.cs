@@ -12,6 +12,7 @@ internal static class GraphPreparation
         OverridableInputs.Drop(copy, report);
         GraphOptimizer.OptimizeInPlace(copy, PassList.All(), report, stop);
         CanonicalOrder.Run(copy);
+        PatchProducts.Run(copy);
         UnflattenProducts.Run(copy);
         JoinedSplits.Run(copy);
         IntegerPools.Run(copy);
