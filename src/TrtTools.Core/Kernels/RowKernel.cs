@@ -321,7 +321,12 @@ internal sealed class RowKernel
 
         void Visit(Expr expr)
         {
-            if (!seen.Add(expr) || !analysis.IsSafe(expr)) return;
+            if (!seen.Add(expr)) return;
+            if (expr is SelectExpr select && !(analysis.IsSafe(select.WhenTrue) && analysis.IsSafe(select.WhenFalse)))
+            {
+                Visit(select.Condition);
+                return;
+            }
             parts.Add(expr);
             if (expr is LoadExpr) return;
             foreach (Expr operand in expr.Operands) Visit(operand);

@@ -1,4 +1,5 @@
 using TrtTools.Kernels;
+using TrtTools.Lowering;
 using TrtTools.Tensors;
 
 namespace TrtTools.Tests.Kernels;
@@ -28,6 +29,38 @@ public sealed class RandomNestTests
         KernelCompilerTests.NeedCompiler();
         KernelLaunch[] launches = [.. Cases(each).SelectMany(c => c.Launches())];
         IReadOnlyDictionary<KernelSource, CompiledSource> compiled = new KernelCompiler().Compile(launches.Select(l => l.Source), architecture);
+        Assert.All(launches, l => Assert.False(compiled[l.Source].Resources.Spills, $"{l.Name}: {compiled[l.Source].Resources}\n{l.Source.Text}"));
+    }
+
+    /// <summary>A kernel that starts before its predecessors end touches nothing that they may write, and lets no thread end, before it has waited.</summary>
+    [Fact]
+    public void Programmatic_kernels_wait_before_they_read_or_end()
+    {
+        GeneratorOptions options = new() { Programmatic = true };
+        foreach (KernelLaunch launch in Cases(20).SelectMany(c => c.Launches(options)))
+        {
+            string text = launch.Source.Text;
+            Assert.True(launch.Programmatic && launch.Source.MinimumCapability == 90, launch.Name);
+            int parameters = text.IndexOf("extern \"C\"", StringComparison.Ordinal), body = text.IndexOf("\n{\n", parameters, StringComparison.Ordinal), wait = text.IndexOf("trt::wait_for_predecessors();", StringComparison.Ordinal);
+            Assert.True(wait > 0 && text.IndexOf("trt::wait_for_predecessors();", wait + 1, StringComparison.Ordinal) < 0, text);
+            string before = text[body..wait];
+            Assert.DoesNotContain("return", before, StringComparison.Ordinal);
+            foreach (System.Text.RegularExpressions.Match pointer in System.Text.RegularExpressions.Regex.Matches(text[parameters..body], @"\*(?<constant>__restrict__ )?(?<name>[xy]\d+)"))
+            {
+                int number = int.Parse(pointer.Groups["name"].Value[1..], System.Globalization.CultureInfo.InvariantCulture);
+                bool isWeight = launch.Arguments.OfType<PointerArgument>().ElementAt(number).Storage.Kind == StorageKind.Weight;
+                Assert.Equal(isWeight, pointer.Groups["constant"].Success);
+                if (!isWeight) Assert.DoesNotMatch($@"\b{pointer.Groups["name"].Value}\b", before);
+            }
+        }
+    }
+
+    [Fact]
+    public void Programmatic_kernels_compile_for_Hopper()
+    {
+        KernelCompilerTests.NeedCompiler();
+        KernelLaunch[] launches = [.. Cases(4).SelectMany(c => c.Launches(new GeneratorOptions { Programmatic = true }))];
+        IReadOnlyDictionary<KernelSource, CompiledSource> compiled = new KernelCompiler().Compile(launches.Select(l => l.Source), "sm_90a");
         Assert.All(launches, l => Assert.False(compiled[l.Source].Resources.Spills, $"{l.Name}: {compiled[l.Source].Resources}\n{l.Source.Text}"));
     }
 
