@@ -15,6 +15,8 @@
         'Build-Engine'
         'Compare-EngineOutput'
         'Compare-OnnxGraph'
+        'Debug-EngineBuild'
+        'Debug-EnginePrecision'
         'Debug-OnnxModel'
         'Expand-OnnxFunction'
         'ConvertTo-DynamicShape'

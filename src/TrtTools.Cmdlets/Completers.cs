@@ -175,3 +175,9 @@ internal static class GraphAtCursor
         }
     }
 }
+
+/// <summary>What Debug-EngineBuild can wait for.</summary>
+public sealed class UntilCompleter : NameCompleter
+{
+    private protected override IEnumerable<(string Text, string Tip)> Candidates(CommandAst command, IDictionary bound) => [("Bad", "the first engine that fails"), ("Good", "the first engine that passes"), ("10", "as many builds")];
+}

@@ -33,8 +33,8 @@ public sealed class DebugOnnxModelCommand : PipedGraphCmdlet
     public object? InputData { get; set; }
 
     [Parameter]
-    [ValidateNotNullOrEmpty]
-    public string? Preprocessing { get; set; }
+    [ValidateNotNull]
+    public object? Preprocessing { get; set; }
 
     [Parameter]
     [ValidateNotNullOrEmpty]

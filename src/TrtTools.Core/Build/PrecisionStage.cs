@@ -105,7 +105,7 @@ internal static class PrecisionStage
         SetInt8(context);
     }
 
-    private static CalibrationCache Calibrate(BuildContext context)
+    internal static CalibrationCache Calibrate(BuildContext context)
     {
         context.Begin("calibrating", 0.2);
         CalibrationOptions options = new() { Algorithm = context.Options.CalibrationAlgorithm };

@@ -1,4 +1,3 @@
-using System.Globalization;
 using TrtTools.Ir;
 using TrtTools.Passes;
 using TrtTools.Tensors;
@@ -60,7 +59,7 @@ internal sealed class Level : IDisposable
     /// <summary>Null where these nodes cannot be had alone.</summary>
     public CheckVerdict? Check(IReadOnlySet<Node> nodes, bool lastOnly, string stage)
     {
-        string key = $"{_prefix}{Ranges(nodes)}{(lastOnly ? " (last only)" : "")}";
+        string key = $"{_prefix}{PlaceText.Of(nodes.Select(Maker.IndexOf))}{(lastOnly ? " (last only)" : "")}";
         // The candidate is made even when the replay file knows the verdict: whether it can be made is part of the search.
         return Maker.Make(nodes, lastOnly, Stop) is { } candidate ? _session.Check(key, stage, nodes.Count, () => _check(candidate)) : null;
     }
@@ -77,20 +76,6 @@ internal sealed class Level : IDisposable
         Dictionary<string, TensorData> inputs = opened.Body.Inputs.Where(i => data.Contains(i.Name)).ToDictionary(i => i.Name, i => ((Tensor)data[i.Name]!).Content, StringComparer.Ordinal);
         _inside?.Dispose();
         return _inside = Open(opened, inputs, _session, _check, $"{_prefix}{node.DisplayName}: ", _report);
-    }
-
-    /// <summary>Places of nodes among all, as "3-7,9".</summary>
-    private string Ranges(IReadOnlySet<Node> nodes)
-    {
-        List<string> parts = [];
-        int[] places = [.. nodes.Select(Maker.IndexOf).Order()];
-        for (int i = 0; i < places.Length; i++)
-        {
-            int first = places[i];
-            while (i + 1 < places.Length && places[i + 1] == places[i] + 1) i++;
-            parts.Add(first == places[i] ? first.ToString(CultureInfo.InvariantCulture) : string.Create(CultureInfo.InvariantCulture, $"{first}-{places[i]}"));
-        }
-        return string.Join(',', parts);
     }
 
     public void Dispose()
