@@ -25,10 +25,27 @@ internal sealed unsafe class CudaGraph : CudaHandle
     protected override int Destroy(nint native) => Api.cuGraphDestroy(native);
 }
 
-/// <summary>A graph that is ready to run; it needs the graph it came from no more.</summary>
+/// <summary>A graph that is ready to run; it needs the graph it came from no more, unless launches in it are changed.</summary>
 internal sealed unsafe class CudaGraphExec : CudaHandle, IDeviceGraph
 {
+    private CudaGraph? _source;
+
     internal CudaGraphExec(CudaContext context, nint handle) : base(context, handle) { }
+
+    /// <summary>Takes over the graph it came from, whose nodes name its launches.</summary>
+    internal CudaGraphExec Keep(CudaGraph source)
+    {
+        _source = source;
+        return this;
+    }
+
+    void IDeviceGraph.SetKernel(nint node, IDeviceKernel kernel, in LaunchShape shape, KernelArguments arguments) => ((CudaKernel)kernel).SetNode(this, node, shape, arguments.Pointers);
+
+    protected override void Dispose(bool disposing)
+    {
+        base.Dispose(disposing);
+        if (disposing) _source?.Dispose();
+    }
 
     /// <summary>Moves what the graph needs to the device, so that the first launch does not.</summary>
     public void Upload(CudaStream stream) => Api.Check(Api.cuGraphUpload(Native, stream.Native), "cuGraphUpload");

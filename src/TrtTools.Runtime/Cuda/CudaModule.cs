@@ -69,6 +69,16 @@ internal sealed unsafe class CudaKernel(CudaModule module, nint function, string
         Api.Check(Api.cuLaunchKernelEx(&configuration, function, arguments, null), "cuLaunchKernelEx", $"{Name}, {shape}");
     }
 
+    /// <summary>Changes a launch of this kernel in a graph.</summary>
+    public void SetNode(CudaGraphExec graph, nint node, in LaunchShape shape, void** arguments)
+    {
+        KernelNodeParameters parameters = new()
+        {
+            Function = function, GridX = shape.GridX, GridY = shape.GridY, GridZ = shape.GridZ, BlockX = shape.BlockX, BlockY = shape.BlockY, BlockZ = shape.BlockZ, SharedBytes = shape.SharedBytes, Arguments = arguments,
+        };
+        Api.Check(Api.cuGraphExecKernelNodeSetParams_v2(graph.Native, node, &parameters), "cuGraphExecKernelNodeSetParams_v2", $"{Name}, {shape}");
+    }
+
     public int ActiveBlocksPerMultiprocessor(int threads, int dynamicSharedBytes)
     {
         int blocks = 0;

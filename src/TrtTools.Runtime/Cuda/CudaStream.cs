@@ -25,10 +25,31 @@ internal sealed unsafe class CudaStream : CudaHandle, IDeviceStream
 
     IDeviceGraph IDeviceStream.EndCapture()
     {
-        using CudaGraph graph = EndCapture();
-        CudaGraphExec exec = graph.Instantiate();
-        exec.Upload(this);
-        return exec;
+        CudaGraph graph = EndCapture();
+        try
+        {
+            CudaGraphExec exec = graph.Instantiate().Keep(graph);
+            exec.Upload(this);
+            return exec;
+        }
+        catch
+        {
+            graph.Dispose();
+            throw;
+        }
+    }
+
+    nint IDeviceStream.LastNode
+    {
+        get
+        {
+            if (Api.cuStreamGetCaptureInfo_v3 == null || Api.cuGraphExecKernelNodeSetParams_v2 == null) return 0;
+            int status = 0;
+            nint* nodes = null;
+            void* edges = null;
+            nuint count = 0;
+            return Api.cuStreamGetCaptureInfo_v3(Native, &status, null, null, &nodes, &edges, &count) == 0 && status == 1 && count == 1 ? nodes[0] : 0;
+        }
     }
 
     public void Synchronize() => Api.Check(Api.cuStreamSynchronize(Native), "cuStreamSynchronize");

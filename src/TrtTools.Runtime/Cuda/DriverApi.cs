@@ -41,6 +41,9 @@ internal sealed unsafe class DriverApi
     public readonly delegate* unmanaged<nint, nint*, int> cuStreamEndCapture;
     public readonly delegate* unmanaged<nint*, nint, ulong, int> cuGraphInstantiateWithFlags;
     public readonly delegate* unmanaged<nint, nint*, nuint*, int> cuGraphGetNodes;
+    /// <summary>Since CUDA 12.3; null where the driver is older.</summary>
+    public readonly delegate* unmanaged<nint, int*, ulong*, nint*, nint**, void**, nuint*, int> cuStreamGetCaptureInfo_v3;
+    public readonly delegate* unmanaged<nint, nint, KernelNodeParameters*, int> cuGraphExecKernelNodeSetParams_v2;
     public readonly delegate* unmanaged<nint*, void*, int> cuModuleLoadData;
     public readonly delegate* unmanaged<nint*, nint, byte*, int> cuModuleGetFunction;
     public readonly delegate* unmanaged<int*, int, nint, int> cuFuncGetAttribute;
@@ -97,6 +100,8 @@ internal sealed unsafe class DriverApi
         cuStreamEndCapture = (delegate* unmanaged<nint, nint*, int>)export(nameof(cuStreamEndCapture));
         cuGraphInstantiateWithFlags = (delegate* unmanaged<nint*, nint, ulong, int>)export(nameof(cuGraphInstantiateWithFlags));
         cuGraphGetNodes = (delegate* unmanaged<nint, nint*, nuint*, int>)export(nameof(cuGraphGetNodes));
+        cuStreamGetCaptureInfo_v3 = (delegate* unmanaged<nint, int*, ulong*, nint*, nint**, void**, nuint*, int>)Optional(export, nameof(cuStreamGetCaptureInfo_v3));
+        cuGraphExecKernelNodeSetParams_v2 = (delegate* unmanaged<nint, nint, KernelNodeParameters*, int>)Optional(export, nameof(cuGraphExecKernelNodeSetParams_v2));
         cuModuleLoadData = (delegate* unmanaged<nint*, void*, int>)export(nameof(cuModuleLoadData));
         cuModuleGetFunction = (delegate* unmanaged<nint*, nint, byte*, int>)export(nameof(cuModuleGetFunction));
         cuFuncGetAttribute = (delegate* unmanaged<int*, int, nint, int>)export(nameof(cuFuncGetAttribute));
@@ -111,6 +116,18 @@ internal sealed unsafe class DriverApi
         int version = 0;
         Check(((delegate* unmanaged<int*, int>)export("cuDriverGetVersion"))(&version), "cuDriverGetVersion");
         Version = version;
+    }
+
+    private static nint Optional(Func<string, nint> export, string name)
+    {
+        try
+        {
+            return export(name);
+        }
+        catch (TrtToolsException)
+        {
+            return 0;
+        }
     }
 
     /// <summary>The installed driver's functions; the error CudaMissing says why there are none.</summary>

@@ -64,7 +64,12 @@ internal interface IDeviceEvent : IDisposable
     float MillisecondsSince(IDeviceEvent start);
 }
 
-internal interface IDeviceGraph : IDisposable;
+internal interface IDeviceGraph : IDisposable
+{
+    /// <summary>Changes how one of its launches is made, from the next launch of the graph on. The kernel, its cluster and whether it is programmatic stay.</summary>
+    /// <param name="node">What <see cref="IDeviceStream.LastNode"/> gave behind the launch.</param>
+    void SetKernel(nint node, IDeviceKernel kernel, in LaunchShape shape, KernelArguments arguments);
+}
 
 /// <summary>A queue of work; for one thread at a time.</summary>
 internal unsafe interface IDeviceStream : IDisposable
@@ -87,6 +92,9 @@ internal unsafe interface IDeviceStream : IDisposable
     void Synchronize();
 
     void BeginCapture();
+
+    /// <summary>While capturing: what the call before became in the graph; 0 where that is unknown.</summary>
+    nint LastNode { get; }
 
     IDeviceGraph EndCapture();
 

@@ -37,6 +37,17 @@ internal unsafe struct LaunchConfiguration
     public uint AttributeCount;
 }
 
+/// <summary>The driver's CUDA_KERNEL_NODE_PARAMS_v2.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct KernelNodeParameters
+{
+    public nint Function;
+    public uint GridX, GridY, GridZ, BlockX, BlockY, BlockZ, SharedBytes;
+    public void** Arguments;
+    public void** Extra;
+    public nint Kernel, Context;
+}
+
 /// <summary>The driver's CUlaunchAttribute: a number, and a value of 64 bytes.</summary>
 [StructLayout(LayoutKind.Explicit, Size = 72)]
 internal struct LaunchAttribute

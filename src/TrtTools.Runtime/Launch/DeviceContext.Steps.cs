@@ -7,7 +7,7 @@ using Buffer = TrtTools.Engines.Proto.Buffer;
 
 namespace TrtTools.Launch;
 
-/// <summary>Steps of the host between launches, and runs that are timed launch by launch.</summary>
+/// <summary>Launches one by one and as graphs, steps of the host between them, and runs that are timed launch by launch.</summary>
 internal sealed partial class DeviceContext
 {
     /// <summary>One run with a mark after each launch and nothing overlapping: milliseconds by launch, in order. Inputs are uploaded.</summary>
@@ -61,6 +61,85 @@ internal sealed partial class DeviceContext
             events.Add(mark);
             _stream.Record(mark);
             return mark;
+        }
+    }
+
+    private bool RunSegment(PlanStep step, ShapePlan plan, AddressBinding binding)
+    {
+        if (binding.Graphs.TryGetValue(step, out CapturedGraph? known))
+        {
+            if (known.Version != plan.Version) plan.Patch(binding.Addresses);
+            if (plan.TryUpdate(known, step))
+            {
+                _stream.Launch(known.Graph);
+                return true;
+            }
+            // It may still run.
+            Synchronize();
+            known.Graph.Dispose();
+            binding.Graphs.Remove(step);
+        }
+        plan.Patch(binding.Addresses);
+        IReadOnlyList<PreparedLaunch> launches = plan.LaunchesOf(step);
+        // The second run with the same addresses is captured: the first has loaded what libraries load on first use.
+        if (binding.Uses > 1 && launches.Count > 1 && CaptureProblem.Length == 0 && Capture(launches, plan.Version) is { } captured)
+        {
+            binding.Graphs.Add(step, captured);
+            _stream.Launch(captured.Graph);
+            return true;
+        }
+        foreach (PreparedLaunch launch in launches)
+        {
+            Enqueue(launch);
+            // In a context's first run an error is found at the launch that made it.
+            if (!_proven) SynchronizeAfter(launch);
+        }
+        return false;
+    }
+
+    private CapturedGraph? Capture(IReadOnlyList<PreparedLaunch> launches, int version)
+    {
+        try
+        {
+            nint[] nodes = new nint[launches.Count];
+            _stream.BeginCapture();
+            for (int i = 0; i < nodes.Length; i++)
+            {
+                Enqueue(launches[i]);
+                if (launches[i] is PreparedKernel { Shape.IsEmpty: false }) nodes[i] = _stream.LastNode;
+            }
+            return new CapturedGraph(_stream.EndCapture(), nodes, version);
+        }
+        catch (TrtToolsException e)
+        {
+            // Launches one by one do the same, only slower; whoever measures is told.
+            _stream.AbandonCapture();
+            CaptureProblem = e.Message;
+            return null;
+        }
+    }
+
+    private void Enqueue(PreparedLaunch launch)
+    {
+        try
+        {
+            launch.Enqueue(_stream);
+        }
+        catch (Exception e) when (e is TrtToolsException or CudaLibraryException)
+        {
+            throw DeviceErrors.In(_program, launch.Source, e);
+        }
+    }
+
+    private void SynchronizeAfter(PreparedLaunch launch)
+    {
+        try
+        {
+            _stream.Synchronize();
+        }
+        catch (TrtToolsException e)
+        {
+            throw DeviceErrors.In(_program, launch.Source, e);
         }
     }
 

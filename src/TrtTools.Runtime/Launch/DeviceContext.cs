@@ -19,10 +19,14 @@ internal sealed partial class DeviceContext : IDisposable
     /// <summary>Shape signatures whose prepared launches are kept, for each epoch.</summary>
     private const int MaxShapes = 8;
 
+    /// <summary>Shapes that are remembered as such.</summary>
+    private const int MaxSeen = 4096;
+
     private readonly DeviceProgram _program;
     private readonly IDeviceStream _stream;
     private readonly List<ShapePlan>[] _plans;
     private readonly ShapePlan?[] _current;
+    private readonly HashSet<ulong> _seen = [];
     private readonly AddressBinding?[] _bound;
     private readonly IDeviceMemory?[] _arenas;
     private readonly ulong[] _addresses;
@@ -180,72 +184,6 @@ internal sealed partial class DeviceContext : IDisposable
 
     private ShapePlan LastPlan => _current[^1] ?? throw new InvalidOperationException("Nothing was executed.");
 
-    private bool RunSegment(PlanStep step, ShapePlan plan, AddressBinding binding)
-    {
-        if (binding.Graphs.TryGetValue(step, out IDeviceGraph? graph))
-        {
-            _stream.Launch(graph);
-            return true;
-        }
-        plan.Patch(binding.Addresses);
-        IReadOnlyList<PreparedLaunch> launches = plan.LaunchesOf(step);
-        // The second run with the same shape and addresses is captured: the first has loaded what libraries load on first use.
-        if (binding.Uses > 1 && launches.Count > 1 && CaptureProblem.Length == 0 && Capture(launches) is { } captured)
-        {
-            binding.Graphs.Add(step, captured);
-            _stream.Launch(captured);
-            return true;
-        }
-        foreach (PreparedLaunch launch in launches)
-        {
-            Enqueue(launch);
-            // In a context's first run an error is found at the launch that made it.
-            if (!_proven) SynchronizeAfter(launch);
-        }
-        return false;
-    }
-
-    private IDeviceGraph? Capture(IReadOnlyList<PreparedLaunch> launches)
-    {
-        try
-        {
-            _stream.BeginCapture();
-            foreach (PreparedLaunch launch in launches) Enqueue(launch);
-            return _stream.EndCapture();
-        }
-        catch (TrtToolsException e)
-        {
-            // Launches one by one do the same, only slower; whoever measures is told.
-            _stream.AbandonCapture();
-            CaptureProblem = e.Message;
-            return null;
-        }
-    }
-
-    private void Enqueue(PreparedLaunch launch)
-    {
-        try
-        {
-            launch.Enqueue(_stream);
-        }
-        catch (Exception e) when (e is TrtToolsException or CudaLibraryException)
-        {
-            throw DeviceErrors.In(_program, launch.Source, e);
-        }
-    }
-
-    private void SynchronizeAfter(PreparedLaunch launch)
-    {
-        try
-        {
-            _stream.Synchronize();
-        }
-        catch (TrtToolsException e)
-        {
-            throw DeviceErrors.In(_program, launch.Source, e);
-        }
-    }
-
     private void BindSymbols(int epoch)
     {
         foreach (Symbol symbol in _program.Tables.SymbolsOfEpoch[epoch])
@@ -305,6 +243,11 @@ internal sealed partial class DeviceContext : IDisposable
             }
             return found;
         }
+        string[] names = _program.SymbolNames[epoch];
+        long[] key = [.. names.Select(n => _symbols[n])];
+        ShapeLayout layout = _program.LayoutOf(epoch, _symbols);
+        // A shape that grows with each run never comes again: the plan of the run before goes on to the new one, with its graphs. One that was here before is worth a plan of its own.
+        if (IsNew(epoch, key) && plans.Count > 0 && plans[0].Uses == 1 && plans[0].TryMove(layout, key)) return plans[0];
         if (plans.Count == MaxShapes)
         {
             // Its graphs may still run.
@@ -312,10 +255,18 @@ internal sealed partial class DeviceContext : IDisposable
             plans[^1].Dispose();
             plans.RemoveAt(plans.Count - 1);
         }
-        string[] names = _program.SymbolNames[epoch];
-        ShapePlan plan = new(_program, epoch, _symbols, [.. names.Select(n => _symbols[n])], _findLibrary);
+        ShapePlan plan = new(_program, epoch, layout, key, _findLibrary);
         plans.Insert(0, plan);
         return plan;
+    }
+
+    /// <summary>True for values of the symbols that did not come up yet, as far as that is remembered.</summary>
+    private bool IsNew(int epoch, long[] key)
+    {
+        ulong hash = 14695981039346656037 ^ (uint)epoch;
+        foreach (long value in key) hash = (hash ^ (ulong)value) * 1099511628211;
+        if (_seen.Count >= MaxSeen) _seen.Clear();
+        return _seen.Add(hash);
     }
 
     private bool HasKey(long[] key, int epoch)

@@ -20,6 +20,8 @@ internal sealed class DeviceProgram
     private readonly IDeviceMemory? _weights;
     private readonly ulong[] _weightAddresses;
     private readonly Dictionary<int, long> _reservedBytes = [];
+    private readonly List<ShapeLayout> _largest = [];
+    private readonly Dictionary<PlanStep, uint[][]> _extentsOfLaunches = [];
     private readonly Lock _gate = new();
     private int _users = 1;
 
@@ -153,13 +155,43 @@ internal sealed class DeviceProgram
         {
             if (ProfileSymbols.Largest(Plan, Tables, profile) is not { } symbols) continue;
             ShapeLayout largest = new(Plan, Tables, Blobs, Name, 0, symbols);
+            _largest.Add(largest);
             ReservedArenaBytes = Math.Max(ReservedArenaBytes, largest.ArenaBytes);
             foreach (int b in Tables.Inputs.Concat(Tables.Outputs))
             {
                 if (b >= 0 && Tables.Buffers[b].Epoch == 0) _reservedBytes[b] = Math.Max(_reservedBytes.GetValueOrDefault(b), largest.ByteCountOf(b));
             }
         }
+        _largest.Sort((a, b) => a.ArenaBytes.CompareTo(b.ArenaBytes));
     }
+
+    /// <summary>What an epoch's extents, sizes and places are for given symbols. Within a profile every shape has the places of the largest one.</summary>
+    public ShapeLayout LayoutOf(int epoch, IReadOnlyDictionary<string, long> symbols) => new(Plan, Tables, Blobs, Name, epoch, symbols, epoch == 0 ? _largest : null);
+
+    /// <summary>Numbers of the extents that each launch of a step depends on.</summary>
+    public uint[][] ExtentsOf(PlanStep step)
+    {
+        lock (_extentsOfLaunches)
+        {
+            if (!_extentsOfLaunches.TryGetValue(step, out uint[][]? extents)) _extentsOfLaunches.Add(step, extents = [.. step.Device!.Launches.Select(l => ExtentsOf(l).Distinct().ToArray())]);
+            return extents;
+        }
+    }
+
+    private static IEnumerable<uint> ExtentsOf(PlanLaunch launch) => launch.CallCase switch
+    {
+        PlanLaunch.CallOneofCase.Kernel => launch.Kernel.Grid.Concat(launch.Kernel.Arguments.SelectMany(a => a.ValueCase switch
+        {
+            Argument.ValueOneofCase.Address => [a.Address.Offset],
+            Argument.ValueOneofCase.Extent32 => [a.Extent32],
+            Argument.ValueOneofCase.Extent64 => [a.Extent64],
+            Argument.ValueOneofCase.Map => a.Map.Extents.Concat(a.Map.Strides).Append(a.Map.Address.Offset),
+            _ => Enumerable.Empty<uint>(),
+        })),
+        PlanLaunch.CallOneofCase.Library => launch.Library.Extents.Concat(launch.Library.Operands.Select(o => o.Offset)),
+        PlanLaunch.CallOneofCase.Copy => [launch.Copy.Bytes, launch.Copy.From.Offset, launch.Copy.To.Offset],
+        _ => [launch.Fill.Bytes, launch.Fill.To.Offset],
+    };
 
     private string[][] CollectSymbols()
     {

@@ -53,6 +53,9 @@ internal sealed unsafe class NullDevice : IDevice
 
     public int Captures { get; private set; }
 
+    /// <summary>Launches in graphs that were changed.</summary>
+    public int GraphChanges { get; private set; }
+
     /// <summary>What the device says of its clocks.</summary>
     public DeviceState? State { get; init; }
 
@@ -163,8 +166,14 @@ internal sealed unsafe class NullDevice : IDevice
         public float MillisecondsSince(IDeviceEvent start) => (float)(Time - ((Event)start).Time);
     }
 
-    private sealed class Graph(NullDevice device, IReadOnlyList<Action> actions) : Resource(device), IDeviceGraph
+    private sealed class Graph(NullDevice device, List<Action> actions, Func<IDeviceKernel, LaunchShape, KernelArguments, Action> launch) : Resource(device), IDeviceGraph
     {
+        public void SetKernel(nint node, IDeviceKernel kernel, in LaunchShape shape, KernelArguments arguments)
+        {
+            Device.GraphChanges++;
+            actions[(int)node - 1] = launch(kernel, shape, arguments);
+        }
+
         public void Run()
         {
             foreach (Action action in actions) action();
@@ -180,14 +189,23 @@ internal sealed unsafe class NullDevice : IDevice
 
         public void Launch(IDeviceKernel kernel, in LaunchShape shape, KernelArguments arguments)
         {
-            LaunchShape kept = shape;
+            Do(Prepare(kernel, shape, arguments));
+        }
+
+        public nint LastNode => _captured?.Count ?? 0;
+
+        /// <summary>A launch with its arguments as they are now.</summary>
+        private Action Prepare(IDeviceKernel kernel, LaunchShape shape, KernelArguments arguments)
+        {
             NullLaunch launch = new(kernel.Name, shape, [.. Enumerable.Range(0, arguments.Count).Select(i => Value(arguments, i))]);
-            Do(() =>
+            return () =>
             {
                 Device.Record(launch);
                 _time += Device.TimeOf(launch);
-                if (Device.Kernels.TryGetValue(launch.Name, out NullKernelBody? body)) body(kept, arguments);
-            });
+                if (!Device.Kernels.TryGetValue(launch.Name, out NullKernelBody? body)) return;
+                using KernelArguments copy = Copy(launch);
+                body(shape, copy);
+            };
         }
 
         public void CopyToDevice(ulong target, void* source, long byteCount) => Do(() => Buffer.MemoryCopy(source, (void*)target, byteCount, byteCount));
@@ -219,7 +237,7 @@ internal sealed unsafe class NullDevice : IDevice
         public IDeviceGraph EndCapture()
         {
             Device.Captures++;
-            Graph graph = new(Device, _captured!);
+            Graph graph = new(Device, _captured!, Prepare);
             _captured = null;
             return graph;
         }
@@ -232,6 +250,24 @@ internal sealed unsafe class NullDevice : IDevice
         {
             if (_captured is null) action();
             else _captured.Add(action);
+        }
+
+        /// <summary>Arguments with the values of a launch, whatever has become of the ones it was made with.</summary>
+        private static KernelArguments Copy(NullLaunch launch)
+        {
+            KernelArguments copy = new([.. launch.Arguments.Select(a => a switch { ulong => KernelArgumentKind.Address, int => KernelArgumentKind.Int32, long => KernelArgumentKind.Int64, float => KernelArgumentKind.Float32, _ => KernelArgumentKind.TensorMap })]);
+            for (int i = 0; i < launch.Arguments.Count; i++)
+            {
+                switch (launch.Arguments[i])
+                {
+                    case ulong address: copy.Set(i, address); break;
+                    case int number: copy.Set(i, number); break;
+                    case long number: copy.Set(i, number); break;
+                    case float number: copy.Set(i, number); break;
+                    case ulong[] map: map.CopyTo(new Span<ulong>(copy.MapAt(i), map.Length)); break;
+                }
+            }
+            return copy;
         }
 
         private static object Value(KernelArguments arguments, int index) => arguments.KindOf(index) switch

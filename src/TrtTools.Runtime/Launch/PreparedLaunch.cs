@@ -37,6 +37,9 @@ internal sealed class PreparedKernel(PlanLaunch source, IDeviceKernel kernel, La
         if (!shape.IsEmpty) stream.Launch(kernel, shape, arguments);
     }
 
+    /// <summary>Makes it the launch that a node of a graph is.</summary>
+    public void Set(IDeviceGraph graph, nint node) => graph.SetKernel(node, kernel, shape, arguments);
+
     public override void Dispose() => arguments.Dispose();
 }
 

@@ -16,7 +16,8 @@ internal sealed class ShapeLayout
     private readonly long[] _byteCounts;
 
     /// <param name="symbols">Values of all symbols that the epoch knows.</param>
-    public ShapeLayout(Plan plan, PlanTables tables, IReadOnlyList<TensorData> blobs, string name, int epoch, IReadOnlyDictionary<string, long> symbols)
+    /// <param name="larger">Layouts of the same epoch whose places are taken where everything fits: a shape that changes within them moves nothing.</param>
+    public ShapeLayout(Plan plan, PlanTables tables, IReadOnlyList<TensorData> blobs, string name, int epoch, IReadOnlyDictionary<string, long> symbols, IReadOnlyList<ShapeLayout>? larger = null)
     {
         (_plan, _tables, _name, _epoch) = (plan, tables, name, epoch);
         _extents = new long[tables.Extents.Length];
@@ -38,8 +39,20 @@ internal sealed class ShapeLayout
             }
             if (_byteCounts[b] < 0) throw new TrtToolsException(ErrorCode.ShapeMismatch, Subject, $"'{buffer.Name}' would take {_byteCounts[b]:N0} bytes for {Text(symbols)}", "", "Check the inputs' shapes");
         }
+        foreach (ShapeLayout other in larger ?? [])
+        {
+            if (!Fits(other)) continue;
+            (Offsets, ArenaBytes) = (other.Offsets, other.ArenaBytes);
+            return;
+        }
         Offsets = new long[_byteCounts.Length];
         PlaceBuffers();
+    }
+
+    private bool Fits(ShapeLayout other)
+    {
+        for (int b = 0; b < _byteCounts.Length; b++) if (other.Offsets[b] >= 0 && _byteCounts[b] > other._byteCounts[b]) return false;
+        return true;
     }
 
     /// <summary>Where the epoch's scratch buffers lie in its arena; -1 for buffers elsewhere.</summary>

@@ -6,7 +6,7 @@ using PlanLaunch = TrtTools.Engines.Proto.Launch;
 
 namespace TrtTools.Launch;
 
-/// <summary>One epoch of a program for one set of symbol values, ready to run: launches prepared, graphs captured.</summary>
+/// <summary>One epoch of a program for one set of symbol values, ready to run: launches prepared, graphs captured. It can be moved to other values, with its graphs.</summary>
 internal sealed class ShapePlan : IDisposable
 {
     /// <summary>Sets of addresses whose graphs are kept.</summary>
@@ -16,15 +16,18 @@ internal sealed class ShapePlan : IDisposable
 
     private readonly DeviceProgram _program;
     private readonly Dictionary<PlanStep, PreparedLaunch[]> _launches = [];
+    private readonly Dictionary<PlanStep, int[]> _changed = [];
     private readonly List<AddressBinding> _bindings = [];
     private readonly ulong[] _patchedFor;
+    private bool _isPatched;
 
-    public ShapePlan(DeviceProgram program, int epoch, IReadOnlyDictionary<string, long> symbols, long[] key, Func<string, ILibraryAdapter> libraries)
+    /// <param name="layout">For the symbols' values.</param>
+    public ShapePlan(DeviceProgram program, int epoch, ShapeLayout layout, long[] key, Func<string, ILibraryAdapter> libraries)
     {
         _program = program;
         Key = key;
         PlanTables tables = program.Tables;
-        Layout = new ShapeLayout(program.Plan, tables, program.Blobs, program.Name, epoch, symbols);
+        Layout = layout;
         _patchedFor = new ulong[tables.Buffers.Length];
         try
         {
@@ -41,9 +44,15 @@ internal sealed class ShapePlan : IDisposable
     }
 
     /// <summary>Values of the symbols, in the program's order.</summary>
-    public long[] Key { get; }
+    public long[] Key { get; private set; }
 
-    public ShapeLayout Layout { get; }
+    public ShapeLayout Layout { get; private set; }
+
+    /// <summary>How often it was moved.</summary>
+    public int Version { get; private set; }
+
+    /// <summary>Runs since it was made or moved.</summary>
+    public int Uses { get; private set; }
 
     public IReadOnlyList<PreparedLaunch> LaunchesOf(PlanStep step) => _launches[step];
 
@@ -51,6 +60,7 @@ internal sealed class ShapePlan : IDisposable
     /// <param name="waitForAll">Called before graphs are let go, which may still run.</param>
     public AddressBinding Bind(ReadOnlySpan<ulong> addresses, Action waitForAll)
     {
+        Uses++;
         for (int i = 0; i < _bindings.Count; i++)
         {
             AddressBinding found = _bindings[i];
@@ -77,8 +87,9 @@ internal sealed class ShapePlan : IDisposable
     /// <summary>Lets all launches take over the addresses, where they have changed.</summary>
     public void Patch(ReadOnlySpan<ulong> addresses)
     {
-        if (_patchedFor.AsSpan().SequenceEqual(addresses)) return;
+        if (_isPatched && _patchedFor.AsSpan().SequenceEqual(addresses)) return;
         addresses.CopyTo(_patchedFor);
+        _isPatched = true;
         foreach (PreparedLaunch[] launches in _launches.Values)
         {
             foreach (PreparedLaunch launch in launches)
@@ -89,11 +100,88 @@ internal sealed class ShapePlan : IDisposable
                 }
                 catch (TrtToolsException e)
                 {
-                    Array.Clear(_patchedFor);
+                    _isPatched = false;
                     throw DeviceErrors.In(_program, launch.Source, e);
                 }
             }
         }
+    }
+
+    /// <summary>Makes it the plan of other symbol values: launches that they do not touch stay as they are. False, and nothing is changed, where something else than the arguments and grids of kernels would change.</summary>
+    public bool TryMove(ShapeLayout layout, long[] key)
+    {
+        ShapeLayout before = Layout;
+        List<(PreparedLaunch[] Launches, int[] Changed, int Index, PreparedKernel Launch)> moved = [];
+        Layout = layout;
+        try
+        {
+            foreach ((PlanStep step, PreparedLaunch[] launches) in _launches)
+            {
+                uint[][] extents = _program.ExtentsOf(step);
+                if (!_changed.TryGetValue(step, out int[]? changed)) _changed.Add(step, changed = new int[launches.Length]);
+                for (int i = 0; i < launches.Length; i++)
+                {
+                    if (!Differs(extents[i], before, layout)) continue;
+                    if (launches[i] is not PreparedKernel old) return Undo();
+                    PreparedKernel made = PrepareKernel(old.Source, old.Source.Kernel, afterKernel: old.Shape.Programmatic);
+                    moved.Add((launches, changed, i, made));
+                    if (made.Shape.IsEmpty != old.Shape.IsEmpty) return Undo();
+                }
+            }
+        }
+        catch
+        {
+            Undo();
+            throw;
+        }
+        Version++;
+        Uses = 0;
+        Key = key;
+        foreach ((PreparedLaunch[] launches, int[] changed, int index, PreparedKernel launch) in moved)
+        {
+            launches[index].Dispose();
+            launches[index] = launch;
+            changed[index] = Version;
+        }
+        // The new ones have no addresses yet.
+        if (moved.Count > 0) _isPatched = false;
+        return true;
+
+        bool Undo()
+        {
+            foreach ((_, _, _, PreparedKernel launch) in moved) launch.Dispose();
+            Layout = before;
+            return false;
+        }
+    }
+
+    private static bool Differs(uint[] extents, ShapeLayout before, ShapeLayout after)
+    {
+        foreach (uint extent in extents) if (before[extent] != after[extent]) return true;
+        return false;
+    }
+
+    /// <summary>Brings a captured graph up to the plan's symbol values; its launches are patched. False where a launch can't be changed in it.</summary>
+    public bool TryUpdate(CapturedGraph captured, PlanStep step)
+    {
+        if (captured.Version == Version) return true;
+        PreparedLaunch[] launches = _launches[step];
+        int[] changed = _changed[step];
+        for (int i = 0; i < launches.Length; i++) if (changed[i] > captured.Version && captured.Nodes[i] == 0 && launches[i] is PreparedKernel { Shape.IsEmpty: false }) return false;
+        try
+        {
+            for (int i = 0; i < launches.Length; i++)
+            {
+                if (changed[i] > captured.Version && launches[i] is PreparedKernel { Shape.IsEmpty: false } kernel) kernel.Set(captured.Graph, captured.Nodes[i]);
+            }
+        }
+        catch (TrtToolsException)
+        {
+            // It is captured again.
+            return false;
+        }
+        captured.Version = Version;
+        return true;
     }
 
     /// <summary>Drops every graph, since the memory they use is about to go.</summary>
@@ -251,13 +339,23 @@ internal sealed class AddressBinding(ulong[] addresses) : IDisposable
 
     public int Uses { get; set; }
 
-    public Dictionary<PlanStep, IDeviceGraph> Graphs { get; } = [];
+    public Dictionary<PlanStep, CapturedGraph> Graphs { get; } = [];
 
     public void Dispose()
     {
-        foreach (IDeviceGraph graph in Graphs.Values) graph.Dispose();
+        foreach (CapturedGraph captured in Graphs.Values) captured.Graph.Dispose();
         Graphs.Clear();
     }
+}
+
+/// <summary>A segment's launches as a graph: what each of them became in it (0 where that is unknown), and the version of the plan that it stands for.</summary>
+internal sealed class CapturedGraph(IDeviceGraph graph, nint[] nodes, int version)
+{
+    public IDeviceGraph Graph { get; } = graph;
+
+    public nint[] Nodes { get; } = nodes;
+
+    public int Version { get; set; } = version;
 }
 
 /// <summary>Says which layer an error of a device comes from.</summary>

@@ -96,6 +96,26 @@ public sealed class CudaEngineTests
     }
 
     [Fact]
+    public void A_growing_shape_changes_its_graph_and_allocates_nothing()
+    {
+        using CudaContext device = Gpu.Open();
+        using Engine engine = GrowingPlans.Step(p => Compiled(p, device)).Engine(CudaContext.Open(), GrowingPlans.Profile);
+        (long Free, int Resources) before = default;
+        GrowingPlans.Run(engine, device, (memory, count) =>
+        {
+            float[] content = new float[count];
+            ((DeviceBuffer)memory).CopyToHost(System.Runtime.InteropServices.MemoryMarshal.AsBytes(content.AsSpan()));
+            return content;
+        }, end =>
+        {
+            device.MakeCurrent();
+            (long, int) now = (device.GetMemoryInfo().Free, CudaContext.LiveResources);
+            if (end) Assert.Equal(before, now);
+            before = now;
+        });
+    }
+
+    [Fact]
     public void Four_contexts_on_four_threads_give_identical_results_in_constant_memory()
     {
         using CudaContext device = Gpu.Open();

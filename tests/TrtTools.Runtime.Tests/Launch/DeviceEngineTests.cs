@@ -27,6 +27,48 @@ public sealed class DeviceEngineTests
     }
 
     [Fact]
+    public unsafe void A_growing_shape_changes_its_graph_and_neither_captures_nor_allocates()
+    {
+        NullDevice device = new() { Kernels = TestKernels.Bodies };
+        using Engine engine = GrowingPlans.Step().Engine(device, GrowingPlans.Profile);
+        (int Captures, int Changes, int Allocations, int Resources) before = default;
+        GrowingPlans.Run(engine, device, (memory, count) => new ReadOnlySpan<float>((void*)memory.Address, count).ToArray(), end =>
+        {
+            if (end)
+            {
+                // Of the three launches two depend on the length.
+                Assert.Equal(before with { Changes = before.Changes + 2 * (GrowingPlans.Most - 1 - 8) }, (device.Captures, device.GraphChanges, device.Allocations, device.LiveResources));
+            }
+            before = (device.Captures, device.GraphChanges, device.Allocations, device.LiveResources);
+            Assert.Equal(2, device.Captures);
+        });
+    }
+
+    [Fact]
+    public void Shapes_that_take_turns_are_captured_once_each()
+    {
+        NullDevice device = new() { Kernels = TestKernels.Bodies };
+        using Engine engine = GrowingPlans.Step().Engine(device, GrowingPlans.Profile);
+        using DeviceContext context = engine.CreateDeviceContext(default);
+        using IDeviceMemory memory = device.Allocate(4096);
+        int captures = 0;
+        for (int round = 0; round < 10; round++)
+        {
+            foreach (long n in new long[] { 3, 9, 20 })
+            {
+                context.BindInput(0, memory.Address, 1024, [n, 4]);
+                context.BindInput(1, memory.Address + 1024, 1024, [1, 4]);
+                context.BindOutput(0, memory.Address + 2048, 1024);
+                context.Upload();
+                context.Execute(default);
+            }
+            if (round == 4) captures = device.Captures;
+        }
+        Assert.Equal(captures, device.Captures);
+        Assert.InRange(captures, 3, 4);
+    }
+
+    [Fact]
     public void A_plan_runs_with_any_shape_and_leaves_nothing_open()
     {
         NullDevice device = Device();

@@ -9,9 +9,10 @@ namespace TrtTools.Tests.Launch;
 public sealed class ShapeCostTests
 {
     [Theory(Explicit = true)]
-    [InlineData(60)]
-    [InlineData(150)]
-    public void A_new_shape_and_a_replay(int launches)
+    [InlineData(60, false)]
+    [InlineData(150, false)]
+    [InlineData(150, true)]
+    public void A_new_shape_and_a_replay(int launches, bool profiled)
     {
         PlanBuilder plan = new();
         uint x = plan.Input("x", "n", "4"), y = plan.Output("y", "n", "4"), last = x;
@@ -22,7 +23,7 @@ public sealed class ShapeCostTests
             plan.Kernel("twice", [last], [next], "4*n");
             last = next;
         }
-        using Engine engine = plan.Engine(new SilentDevice());
+        using Engine engine = plan.Engine(new SilentDevice(), profiled ? [new TrtTools.Engines.EngineProfile { Index = 0, Input = "x", Min = [1, 4], Opt = [1, 4], Max = [5000, 4] }] : null);
         using DeviceContext context = engine.CreateDeviceContext(default);
         double Time(Func<int, long> shape)
         {
@@ -40,6 +41,6 @@ public sealed class ShapeCostTests
             return times[times.Length / 2];
         }
         Time(i => 1 + (i % 100));
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{launches} launches: a new shape {Time(i => 200 + i):0.0} µs, a shape that repeats {Time(_ => 17):0.0} µs"));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{launches} launches{(profiled ? " within a profile" : "")}: a new shape {Time(i => 200 + i):0.0} µs, a shape that repeats {Time(_ => 17):0.0} µs"));
     }
 }
