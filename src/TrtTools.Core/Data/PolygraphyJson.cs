@@ -24,11 +24,24 @@ internal static class PolygraphyJson
         using (document)
         {
             JsonElement root = document.RootElement;
-            if (root.ValueKind == JsonValueKind.Object && root.TryGetProperty("lst", out JsonElement runners)) return Results(runners, path);
-            if (root.ValueKind == JsonValueKind.Array) return [.. root.EnumerateArray().Select((sample, i) => new TensorSample(Tensors(sample, path, FormattableString.Invariant($"sample {i}"))))];
-            if (IsArray(root)) return [new TensorSample([new Tensor(Path.GetFileNameWithoutExtension(path), Array(root, path, "the array"))])];
-            throw Invalid(path, "it holds neither a list of inputs nor results of runs");
+            try
+            {
+                return Samples(root, path);
+            }
+            catch (InvalidOperationException e)
+            {
+                // The parser checks strings only when they are read.
+                throw Invalid(path, $"a text in it is no UTF-8 ({e.Message.TrimEnd('.')})", e);
+            }
         }
+    }
+
+    private static IReadOnlyList<TensorSample> Samples(JsonElement root, string path)
+    {
+        if (root.ValueKind == JsonValueKind.Object && root.TryGetProperty("lst", out JsonElement runners)) return Results(runners, path);
+        if (root.ValueKind == JsonValueKind.Array) return [.. root.EnumerateArray().Select((sample, i) => new TensorSample(Tensors(sample, path, FormattableString.Invariant($"sample {i}"))))];
+        if (IsArray(root)) return [new TensorSample([new Tensor(Path.GetFileNameWithoutExtension(path), Array(root, path, "the array"))])];
+        throw Invalid(path, "it holds neither a list of inputs nor results of runs");
     }
 
     private static List<TensorSample> Results(JsonElement runners, string path)

@@ -70,6 +70,10 @@ internal static class FunctionInliner
             {
                 if (call.Output(i) is { } result) results.TryAdd(function.Body.Outputs[i], result);
             }
+            foreach (Value extra in call.Outputs.Skip(function.Body.Outputs.Count).OfType<Value>())
+            {
+                if (extra.HasUses) throw Malformed($"it has {function.Body.Outputs.Count} outputs, and the call has one more, '{extra.Name}'");
+            }
             List<Node> copies = [];
             int index = 0;
             foreach (Node node in function.Body.Nodes)
