@@ -14,6 +14,9 @@ internal sealed record FuzzOptions
     /// <summary>Keeps what reached new code, what was found and the count, so that a later run goes on.</summary>
     public string State { get; init; } = Path.Combine(Path.GetTempPath(), "trttools-fuzz");
 
+    /// <summary>Just this file, in this process; its extension says the kind (.onnx for a model).</summary>
+    public string? File { get; init; }
+
     /// <summary>True in the process that tries the files; it may crash.</summary>
     public bool IsWorker { get; init; }
 
@@ -28,8 +31,9 @@ internal sealed record FuzzOptions
                 "--count" => options with { Count = long.Parse(Next(), NumberStyles.Integer, CultureInfo.InvariantCulture) },
                 "--kind" => options with { Kind = Next() },
                 "--state" => options with { State = Path.GetFullPath(Next()) },
+                "--file" => options with { File = Next() },
                 "--worker" => options with { IsWorker = true },
-                _ => throw new ArgumentException($"{arguments[i]} is unknown; there are --count, --kind and --state"),
+                _ => throw new ArgumentException($"{arguments[i]} is unknown; there are --count, --kind, --state and --file"),
             };
         }
         return options;

@@ -56,6 +56,17 @@ internal static class Worker
         return 0;
     }
 
+    /// <summary>One file, as a debugger wants it: what is thrown is not caught.</summary>
+    public static int TryOne(string file)
+    {
+        string kind = Path.GetExtension(file) == ".onnx" ? "model" : Path.GetExtension(file)[1..];
+        FuzzTarget target = FuzzTarget.All().First(t => t.Name == kind);
+        Stopwatch clock = Stopwatch.StartNew();
+        FuzzTarget.Attempt(() => target.Use(File.ReadAllBytes(file), thorough: true));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{file}: taken in {clock.Elapsed.TotalSeconds:F1} s"));
+        return 0;
+    }
+
     /// <summary>What is wrong with how the file was taken, or null.</summary>
     private static string? Try(FuzzTarget target, byte[] bytes, bool thorough, Coverage coverage, out long allocated)
     {

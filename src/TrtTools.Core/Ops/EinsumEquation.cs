@@ -15,6 +15,12 @@ internal sealed class EinsumEquation
         _output = output;
     }
 
+    /// <summary>Labels of each input's axes.</summary>
+    public IReadOnlyList<string> Inputs => _inputs;
+
+    /// <summary>Labels of the output's axes.</summary>
+    public string Output => _output;
+
     /// <summary>Null when the text is no equation.</summary>
     public static EinsumEquation? Parse(string text)
     {

@@ -57,7 +57,9 @@ internal sealed partial class RandomGraph
             }
         }
         foreach (Node node in _body.NodesWithSubgraphs) node.Name = $"n{_count++}";
-        return new OnnxGraph(_body, "random", null, 8, [new("", _opset)]);
+        OnnxGraph model = new(_body, "random", null, 8, _functions.Count == 0 ? [new("", _opset)] : [new("", _opset), new("local", 1)]);
+        foreach (Function function in _functions) model.FunctionTable.Add(function.Key, function);
+        return model;
     }
 
     private void AddInput()
@@ -77,7 +79,7 @@ internal sealed partial class RandomGraph
     private void Step(Graph graph, List<Tensor> values, int depth)
     {
         Tensor x = values[Chance(2) ? values.Count - 1 : _random.Next(values.Count)];
-        Tensor? result = _random.Next(_exotic ? 16 : 26) switch
+        Tensor? result = _random.Next(_exotic ? 17 : 41) switch
         {
             0 or 1 => Unary(graph, Pick(_exotic && Chance(3) ? s_steps : s_unary), x),
             2 => WithConstant(graph, x),
@@ -94,7 +96,19 @@ internal sealed partial class RandomGraph
             13 => depth == 0 ? Loop(graph, x) : null,
             14 => Folded(graph, x),
             15 => Twice(graph, values, x),
-            16 => Convolved(graph, values, x),
+            16 => Called(graph, x),
+            25 => Convolved(graph, values, x),
+            26 or 27 => TransposedProduct(graph, x),
+            28 => AlongAxis(graph, x),
+            29 => NormalizedPicture(graph, x),
+            30 => Squeezed(graph, x),
+            31 => CachedAttention(graph, x),
+            32 or 33 => SharedHeads(graph, x),
+            34 => Quantized(graph),
+            36 or 37 => Product(graph, x),
+            38 => Summed(graph, x),
+            39 => Separable(graph, x),
+            35 => depth == 0 ? OneWay(graph, x) : null,
             17 => Multiplied(graph, x),
             18 => Pooled(graph, x),
             19 => Softmax(graph, x),

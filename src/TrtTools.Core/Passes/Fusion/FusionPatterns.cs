@@ -28,6 +28,7 @@ internal static class FusionPatterns
             .. all.Where(c => c.IsActivation).Select(Whole),
             new("PointwiseChain", PointwiseMatcher.Find),
             new("Parallel", ParallelMatcher.Find),
+            new("Separable", SeparableMatcher.Find),
         ];
     }
 

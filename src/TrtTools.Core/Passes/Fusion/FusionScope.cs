@@ -35,7 +35,7 @@ internal sealed class FusionScope
             _positions.Add(node, _positions.Count);
             foreach (Ir.Attribute attribute in node.Attributes)
             {
-                if (attribute.Reference is null && attribute.Content is not (float or long or byte[] or long[] or float[] or byte[][] or TensorData or TensorData[])) _fixed.Add(node);
+                if (attribute.Reference is not null || attribute.Content is not (float or long or byte[] or long[] or float[] or byte[][] or TensorData or TensorData[])) _fixed.Add(node);
             }
             string key = KeyOf(node.Domain, node.OpType);
             if (!_byOperator.TryGetValue(key, out List<Node>? nodes)) _byOperator.Add(key, nodes = []);
@@ -119,6 +119,7 @@ internal sealed class FusionScope
         HashSet<Node> group = [.. nodes];
         foreach (Node node in nodes.OrderBy(PositionOf))
         {
+            if (_fixed.Contains(node)) return $"'{node.DisplayName}' has an attribute that cannot stand in a function";
             if (GroupOf(node) is { } other) return $"'{node.DisplayName}' is part of a fused {other.FunctionName} already";
             if (ReferenceEquals(node, last))
             {

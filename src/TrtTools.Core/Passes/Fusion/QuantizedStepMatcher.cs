@@ -12,27 +12,27 @@ internal static class QuantizedStepMatcher
         ["Sigmoid"] = 1, ["HardSigmoid"] = 1, ["HardSwish"] = 1, ["LeakyRelu"] = 1, ["Tanh"] = 1, ["Softmax"] = 1, ["ReduceMean"] = 1, ["Pad"] = 1, ["Gelu"] = 1,
     };
 
-    /// <summary>Operators that take a dequantized value each for itself.</summary>
-    public static IReadOnlyCollection<string> Operators => s_operators.Keys;
+    /// <summary>Why the node is no step of quantized numbers; "" where it is not even near to one, null when it is one.</summary>
+    public static string? WhyNoStep(Node node)
+    {
+        if (!s_operators.TryGetValue(node.OpType, out int wanted) || node.Output() is not { } output) return "";
+        if (!node.Inputs.Take(wanted).Any(i => i?.Producer is { } p && p.Is("DequantizeLinear") && p.Graph == node.Graph)) return "";
+        if (node.Inputs.Take(Math.Min(wanted, node.Inputs.Count)).Any(i => i?.Producer is not { } p || !p.Is("DequantizeLinear"))) return "not all that it reads is dequantized";
+        return output.UseList.Count == 0 || output.UseList[0].Node is not { } quantize || !quantize.Is("QuantizeLinear") || quantize.Graph != node.Graph || quantize.Input(0) != output ? "what it gives is not quantized" : null;
+    }
 
     public static void Find(string pattern, FusionScope scope)
     {
         foreach (Node node in scope.LastOf(s_operators.Keys))
         {
-            if (!scope.IsFree(node) || node.Output() is not { } output) continue;
-            List<Node> group = [.. node.Inputs.Take(s_operators[node.OpType]).Select(i => i?.Producer).OfType<Node>().Where(p => p.Is("DequantizeLinear") && p.Graph == node.Graph).Distinct()];
-            if (group.Count == 0) continue;
-            int needed = Math.Min(s_operators[node.OpType], node.Inputs.Count);
-            if (node.Inputs.Take(needed).Any(i => i?.Producer is not { } p || !p.Is("DequantizeLinear")))
+            if (!scope.IsFree(node)) continue;
+            if (WhyNoStep(node) is { } fault)
             {
-                scope.Miss(pattern, node, "not all that it reads is dequantized");
+                if (fault.Length > 0) scope.Miss(pattern, node, fault);
                 continue;
             }
-            if (output.UseList.Count == 0 || output.UseList[0].Node is not { } quantize || !quantize.Is("QuantizeLinear") || quantize.Graph != node.Graph || quantize.Input(0) != output)
-            {
-                scope.Miss(pattern, node, "what it gives is not quantized");
-                continue;
-            }
+            Node quantize = node.Output()!.UseList[0].Node;
+            List<Node> group = [.. node.Inputs.Take(s_operators[node.OpType]).Select(i => i!.Producer!).Where(p => p.Graph == node.Graph).Distinct()];
             group.Add(node);
             group.Add(quantize);
             if (!group.All(scope.IsFree)) continue;

@@ -7,12 +7,12 @@ using TrtTools.Tensors;
 namespace TrtTools.Passes.Simplify;
 
 /// <summary>Mul, Div, Add, Sub or BatchNormalization with constants per channel before a Conv becomes part of its weights and bias; a summand only where the
-/// Conv does not pad, since the padding is not summed to.</summary>
+/// Conv does not pad, since the padding is not summed to. Of a ConvTranspose, whose edges sum fewer elements than its middle, only factors do.</summary>
 internal sealed class FoldScaleBeforeConv : NodePass
 {
     public override string Name => "fold-scale-before-conv";
 
-    public override IReadOnlyCollection<string> OpTypes { get; } = ["Conv"];
+    public override IReadOnlyCollection<string> OpTypes { get; } = ["Conv", "ConvTranspose"];
 
     public override bool Apply(Node node, PassContext context)
     {
@@ -24,9 +24,11 @@ internal sealed class FoldScaleBeforeConv : NodePass
         if (node.Input(2) is not null && (bias is null || bias.Type != weights.Type)) return false;
         long group = node.Attributes.Int("group", 1);
         if (group < 1 || weights.Shape[1] * group is < 1 or > int.MaxValue || weights.Shape[0] % group != 0) return false;
-        int channels = (int)(weights.Shape[1] * group);
+        bool transposed = node.OpType == "ConvTranspose";
+        int channels = checked((int)(transposed ? weights.Shape[0] : weights.Shape[1] * group));
         if (Read(step, channels, weights.Rank, weights.Type, context) is not var (source, scale, shift)) return false;
         bool shifts = shift is not null && shift.Any(s => s != 0);
+        if (transposed) return !shifts && scale is not null && ScaleRows(node, step, source, weights, scale, context);
         if (shifts && (node.Attributes.Ints("pads") is { } pads && pads.Any(p => p != 0) || node.Attributes.String("auto_pad", "NOTSET") is not ("NOTSET" or "VALID" or ""))) return false;
         double[] numbers = weights.ToDouble();
         double[] sums = bias?.ToDouble() ?? new double[weights.Shape[0]];
@@ -49,6 +51,20 @@ internal sealed class FoldScaleBeforeConv : NodePass
         node.SourceNodes = PassContext.SourcesOf(step, node);
         if (scale is not null) context.SetInput(node, 1, node.Graph.AddConstant(node.Input(1)!.Name + "_scaled", scaled));
         if (shifts) context.SetInput(node, 2, node.Graph.AddConstant((node.Input(2)?.Name ?? node.DisplayName + "_bias") + "_shifted", TensorMath.FromDouble(weights.Type, [weights.Shape[0]], sums)));
+        context.SetInput(node, 0, source);
+        return true;
+    }
+
+    /// <summary>Weights of a ConvTranspose stand input channel by input channel.</summary>
+    private static bool ScaleRows(Node node, Node step, Value source, TensorData weights, double[] scale, PassContext context)
+    {
+        double[] numbers = weights.ToDouble();
+        int row = numbers.Length / scale.Length;
+        for (int i = 0; i < numbers.Length; i++) numbers[i] *= scale[i / row];
+        TensorData scaled = TensorMath.FromDouble(weights.Type, weights.Shape, numbers);
+        if (!TensorMath.IsFinite(scaled.ToDouble())) return false;
+        node.SourceNodes = PassContext.SourcesOf(step, node);
+        context.SetInput(node, 1, node.Graph.AddConstant(node.Input(1)!.Name + "_scaled", scaled));
         context.SetInput(node, 0, source);
         return true;
     }

@@ -51,7 +51,7 @@ internal sealed class MergeSiblingSlices : NodePass
         if (Types.ShapeOf(node.Input(0)) is not { } shape) return null;
         long axis = view.Axes is { } axes ? axes[0] : 0;
         if (axis < 0) axis += shape.Rank;
-        if (axis < 0 || axis >= shape.Rank || shape[(int)axis] is not { IsConstant: true } extent) return null;
+        if (axis < 0 || axis >= shape.Rank || shape[(int)axis] is not { IsConstant: true, Value: >= 0 and < 1L << 40 } extent) return null;
         start = Math.Clamp(start < 0 ? start + extent.Value : start, 0, extent.Value);
         end = Math.Clamp(end < 0 ? end + extent.Value : end, 0, extent.Value);
         return start < end ? ((int)axis, start, end, extent.Value) : null;

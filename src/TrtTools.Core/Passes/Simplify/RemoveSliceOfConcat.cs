@@ -72,7 +72,7 @@ internal sealed class RemoveSliceOfConcat : NodePass
         long[] offsets = new long[concat.Inputs.Count + 1];
         for (int i = 0; i < concat.Inputs.Count; i++)
         {
-            if (Types.ShapeOf(concat.Input(i)) is not { } shape || shape.Rank != rank || shape[Normalize(axis, rank)] is not { IsConstant: true } extent) return null;
+            if (Types.ShapeOf(concat.Input(i)) is not { } shape || shape.Rank != rank || shape[Normalize(axis, rank)] is not { IsConstant: true, Value: >= 0 and < 1L << 40 } extent) return null;
             offsets[i + 1] = offsets[i] + extent.Value;
         }
         return offsets;

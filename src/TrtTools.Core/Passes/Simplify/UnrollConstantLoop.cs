@@ -28,7 +28,7 @@ internal sealed class UnrollConstantLoop : NodePass
             if (node.Outputs.Skip(carried).Any(o => o is { HasUses: true })) return false;
             rounds = 0;
         }
-        if (rounds > 1 && rounds * Math.Max(1, body.NodesWithSubgraphs.Count()) > MostNodes) return false;
+        if (rounds > 1 && rounds > MostNodes / Math.Max(1, body.NodesWithSubgraphs.Count())) return false;
         if (rounds > 0 && !StaysTrue(body)) return false;
         Value?[] state = [.. node.Inputs.Skip(2)];
         if (state.Any(s => s is null)) return false;
