@@ -103,6 +103,16 @@ internal static class NestFacts
 
     public static bool Loads(Expr? expr, Storage storage) => Ex.Loads(expr).Any(l => ReferenceEquals(l.Source.Storage, storage));
 
+    /// <summary>A region's facts over other views.</summary>
+    public static object? MapViews(object? facts, Func<TensorView, TensorView> map) => facts switch
+    {
+        ConvolutionFacts f => f with { Input = map(f.Input), Weight = map(f.Weight) },
+        MatMulFacts f => f with { A = map(f.A), B = map(f.B) },
+        RowFacts f => f with { Input = map(f.Input) },
+        AttentionFacts f => f with { Query = map(f.Query), Key = map(f.Key), Value = map(f.Value), Mask = f.Mask is null ? null : map(f.Mask), Output = map(f.Output) },
+        _ => facts,
+    };
+
     /// <summary>Storages that a region's facts name.</summary>
     public static IEnumerable<Storage> FactOperands(object? facts) => facts switch
     {

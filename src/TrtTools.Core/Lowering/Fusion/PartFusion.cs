@@ -31,7 +31,18 @@ internal static class PartFusion
         return EpilogueFusion.CanBeAbsorbed(graph, writer) || (part.Result is LoadExpr { Source.Storage: { } source } && graph.ReadersOf(source).Count == 1 && graph.DefinitionOf(source) is { } definition && !NestFacts.IsAffineMove(definition) && !graph.WritersOf(source)[0].KeepsOrder);
     }
 
-    private static void Distribute(OperationGraph graph, Operation reader, LoopNest map, LoweredValue joined)
+    /// <summary>A copy of a joined value to a place of another type becomes copies of its parts from where they come from: as many bytes, and nothing is rounded on a detour.</summary>
+    public static void DistributeConversions(OperationGraph graph, Func<Storage, DataType> typeOf)
+    {
+        foreach (Operation reader in graph.Operations.ToList())
+        {
+            if (!reader.IsMap() || reader.KeepsOrder || reader.Nests[0] is not { Result: LoadExpr { Source.Storage: { Kind: StorageKind.Scratch } joined } } map || !map.Place.IsAffineIn(map.Space)) continue;
+            if (typeOf(joined) == typeOf(map.Target.Storage) || graph.WritersOf(joined) is not { Count: > 1 } writers || !EpilogueFusion.ReadsInPlace(map, graph.ValueOf(joined))) continue;
+            if (writers.All(w => w.IsMap() && w.Nests[0] is { Result: LoadExpr, Place: { } place } part && place.IsAffineIn(part.Space))) Distribute(graph, reader, map, graph.ValueOf(joined), keepsWriters: true);
+        }
+    }
+
+    private static void Distribute(OperationGraph graph, Operation reader, LoopNest map, LoweredValue joined, bool keepsWriters = false)
     {
         Axis?[] places = EpilogueFusion.PlacesOf(map, Ex.Loads(map.Result).First(l => ReferenceEquals(l.Source.Storage, joined.Storage)), joined)!;
         foreach (Operation writer in graph.WritersOf(joined.Storage).OrderBy(graph.PositionOf).ToList())
@@ -46,7 +57,7 @@ internal static class PartFusion
                 Nests = [part with { Name = map.Name, Result = result, Target = map.Target, Place = place }],
                 SourceNodes = [.. writer.SourceNodes.Concat(reader.SourceNodes).Distinct(StringComparer.Ordinal)], Precision = writer.Precision ?? reader.Precision,
             }, reader);
-            graph.Remove(writer);
+            if (!keepsWriters) graph.Remove(writer);
         }
         graph.Remove(reader);
     }

@@ -29,6 +29,7 @@ internal sealed class StorageAssignment
     private void Run()
     {
         new OperandConversion(_graph, _types, _channelsLast).Run();
+        PartFusion.DistributeConversions(_graph, storage => _types.Of(_graph, storage));
         foreach (Operation operation in _graph.Operations) FindAlias(operation);
         foreach (Operation operation in _graph.Operations)
         {
@@ -38,6 +39,7 @@ internal sealed class StorageAssignment
         _graph.Scope.Operations.RemoveAll(_gone.Contains);
         foreach (Operation operation in _graph.Scope.Operations) Rewrite(operation);
         RemoveUnread();
+        CopyMerging.Run(_graph.Scope.Operations);
     }
 
     /// <summary>Moves that all readers see through.</summary>
@@ -58,11 +60,9 @@ internal sealed class StorageAssignment
     private void FindAlias(Operation operation)
     {
         if (!operation.IsMap() || operation.Nests[0] is not { Result: LoadExpr load } copy) return;
-        if (!load.Index.Zip(copy.Space).All(p => p.First is AxisExpr axis && axis.Axis == p.Second) || load.Index.Count != copy.Space.Count) return;
-        // All of it: the rest of a larger value would stand on its neighbours.
-        if (!copy.Space.Zip(load.Source.Shape).All(p => p.First.Extent.Equals(p.Second))) return;
+        if (!IsWhole(copy, load)) return;
         Storage source = load.Source.Storage, target = copy.Target.Storage;
-        bool keepsOrder = false;
+        bool keepsOrder = load.Source.Rank != copy.Space.Count;
         // Through reshapes to what is written. Into a part of something only such that every part of it has that shape too: axes that were merged.
         while (_graph.WritersOf(source) is [{ KeepsOrder: true } reshape] && reshape.Nests[0] is { Result: LoadExpr inner, Place: null } && inner.Source.Storage.Kind == StorageKind.Scratch)
         {
@@ -77,6 +77,20 @@ internal sealed class StorageAssignment
         if (_graph.ReadersOf(source).Any(r => r.IsHost) && copy.Place is not null) return;
         _aliases.Add(source, (copy, keepsOrder));
         _gone.Add(operation);
+    }
+
+    /// <summary>Whether a copy goes over all of a value, axis by axis; axes of extent 1 may have come or gone. The rest of a larger value would stand on its neighbours.</summary>
+    private static bool IsWhole(LoopNest copy, LoadExpr load)
+    {
+        List<Axis> loops = [.. copy.Space.Where(a => a.Extent is not { IsConstant: true, Value: 1 })];
+        int next = 0;
+        for (int d = 0; d < load.Index.Count; d++)
+        {
+            if (load.Source.Shape[d] is { IsConstant: true, Value: 1 }) continue;
+            if (next == loops.Count || load.Index[d] is not AxisExpr { Axis: { } axis } || axis != loops[next] || !axis.Extent.Equals(load.Source.Shape[d])) return false;
+            next++;
+        }
+        return next == loops.Count;
     }
 
     private static bool MergesAxes(IReadOnlyList<DimExpr> from, IReadOnlyList<DimExpr> to) =>
