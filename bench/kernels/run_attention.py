@@ -1,6 +1,6 @@
 """Checks and times attention.cuh beside PyTorch's scaled_dot_product_attention.
 
-    python3 bench/kernels/run_attention.py check|time [SECONDS]
+    python3 bench/kernels/run_attention.py check|time|wide [SECONDS]        (wide: the problems whose keys fit in one tile)
 """
 import ctypes as C
 import os
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import gpu
 import worker
-from texts import Attention
+from texts import Attention, WideAttention
 
 CACHE = os.environ.get("KERNEL_CACHE", "/tmp/attention-cache.pickle")
 ME = os.path.abspath(__file__)
@@ -27,13 +27,38 @@ class Problem:
     keys: int
     head: int = 64
     causal: int = 0
-    mask: str = ""           # "", padding (batch, 1, 1, keys), full (1, heads, queries, keys)
+    mask: str = ""           # "", padding (batch, 1, 1, keys), full (1, heads, queries, keys), batch (batch, 1, queries, keys, 16-bit)
     type: str = "tc::f16"
+    wide_only: int = 0       # of the kernel that streams keys, time few variants
     fused: int = 1           # views of one [batch, rows, 3·heads·head] tensor, output [batch, rows, heads·head]
 
     @property
     def label(self):
         return f"b{self.batch} h{self.heads}/{self.kv_heads} {self.queries}x{self.keys} d{self.head}" + (" causal" if self.causal else "") + (" " + self.mask if self.mask else "") + ("" if self.type == "tc::f16" else " bf16")
+
+
+MASKS = {"padding": "float", "full": "float", "batch": "tc::f16"}
+
+
+def wide_variants(p, everything=False):
+    """All keys in one tile."""
+    done = []
+    if p.keys > 256:
+        return done
+    keys = -(-p.keys // 8) * 8
+    tiles_of_all = -(-p.queries // 64)
+    for groups in (1, 2, 3):
+        for tiles in (1, 2, 3, 4):
+            if tiles > tiles_of_all or (tiles < min(2, groups) and not everything and tiles_of_all * p.batch * p.heads > 400):
+                continue
+            for length in (p.keys, 0) if everything else (p.keys,):
+                for mask in (1, 2) if p.mask == "batch" and p.keys % 8 == 0 else (1,) if p.mask else (0,):
+                    v = WideAttention(head=p.head, group=p.heads // p.kv_heads, keys=keys, length=length, tiles=tiles, groups=groups, causal=p.causal, mask=mask, mask_type=MASKS.get(p.mask, "float"), pairs=1 if mask == 1 and p.keys % 2 == 0 and not (everything and tiles == 2) else 0, type=p.type)
+                    for stages in (1, 2, 3, 4):
+                        w = replace(v, stages=stages)
+                        if w.shared <= 232448 and (stages == 1) == (tiles * p.batch * p.heads <= 132) and keys * groups <= 600:
+                            done.append(w)
+    return done
 
 
 def variants(p, everything=False):
@@ -47,7 +72,7 @@ def variants(p, everything=False):
                 for keys in (16, 32, 48, 64, 80, 96, 112, 128):
                     for split in (1, 2, 4, 8):
                         for resident in (0, 1):
-                            v = Attention(head=p.head, group=group, query_warps=qw, key_warps=kw, row_tiles=wide, keys=keys, stages=2, split=split, causal=p.causal, mask="float" if p.mask else "", type=p.type)
+                            v = Attention(head=p.head, group=group, query_warps=qw, key_warps=kw, row_tiles=wide, keys=keys, stages=2, split=split, causal=p.causal, mask=MASKS.get(p.mask, ""), type=p.type)
                             tile = kw * keys
                             steps = -(-p.keys // tile)
                             if qw * kw > 16 or qw * kw < 2 or v.rows >= rows + 16 * max(1, v.rows // 32) or steps < split or keys * wide * max(1, p.head // 64) > 128:
@@ -81,8 +106,16 @@ def variants(p, everything=False):
 
 
 CHECKS = [Problem(2, 12, 12, 128, 128), Problem(2, 3, 3, 197, 197), Problem(1, 4, 2, 100, 77, mask="padding"), Problem(2, 8, 2, 1, 513), Problem(1, 12, 12, 1, 40), Problem(2, 4, 4, 300, 300, causal=1), Problem(1, 8, 2, 65, 200, causal=1, mask="full"),
-          Problem(1, 2, 2, 1000, 1000), Problem(1, 2, 2, 64, 64, head=128), Problem(1, 4, 4, 77, 77, head=72), Problem(1, 4, 4, 130, 130, head=40, type="tc::bf16"), Problem(1, 2, 2, 200, 333, head=80), Problem(1, 5, 1, 33, 1024, head=96)]
+          Problem(1, 2, 2, 1000, 1000), Problem(1, 2, 2, 64, 64, head=128), Problem(1, 4, 4, 77, 77, head=72), Problem(1, 4, 4, 130, 130, head=40, type="tc::bf16"), Problem(1, 2, 2, 200, 333, head=80), Problem(1, 5, 1, 33, 1024, head=96), Problem(2, 12, 12, 128, 128, mask="batch"), Problem(50, 4, 2, 70, 200, mask="batch"), Problem(3, 4, 4, 256, 256, head=128), Problem(20, 12, 12, 197, 197, type="tc::bf16"),
+          Problem(3, 2, 2, 49, 49, head=32, mask="padding"), Problem(9, 4, 4, 130, 130, head=72, causal=1)]
+WIDE = [Problem(32, 12, 12, 128, 128, wide_only=1), Problem(32, 12, 12, 128, 128, mask="batch", wide_only=1), Problem(32, 12, 12, 128, 128, mask="padding", wide_only=1), Problem(64, 12, 12, 197, 197, wide_only=1), Problem(1, 12, 12, 128, 128, mask="batch", wide_only=1), Problem(1, 12, 12, 197, 197, wide_only=1),
+        Problem(8, 12, 12, 77, 77, causal=1, wide_only=1), Problem(16, 16, 16, 256, 256, wide_only=1)]
 TIMES = [Problem(1, 12, 12, 128, 128), Problem(32, 12, 12, 128, 128), Problem(1, 12, 12, 197, 197), Problem(64, 12, 12, 197, 197), Problem(1, 12, 12, 1, 513), Problem(32, 12, 12, 1, 513), Problem(1, 16, 16, 2048, 2048), Problem(4, 16, 16, 1024, 1024, causal=1), Problem(8, 12, 12, 77, 77, causal=1)]
+
+
+def few_variants(p):
+    done = [v for v in variants(p) if v.key_warps == 1]
+    return [v for v in done if v.name in ("q8k1x128r1p", "q4k1x128r1p", "q8k1x128s1", "q8k1x112r2p", "q4k1x112r2p", "q7wk1x64s2", "q7k1x112r2p")]
 
 
 def random(torch, p, seed):
@@ -97,6 +130,8 @@ def random(torch, p, seed):
         k, v = (r(p.batch, p.kv_heads, p.keys, p.head) for _ in range(2))
     y = torch.full((p.batch, p.queries, p.heads, p.head), float("nan"), device="cuda", dtype=t).transpose(1, 2)
     m = None
+    if p.mask == "batch":
+        m = torch.where(torch.rand((p.batch, 1, p.queries, p.keys), device="cuda", generator=g) < 0.3, -10000.0, 0.0).half()
     if p.mask == "padding":
         m = torch.where(torch.rand((p.batch, 1, 1, p.keys), device="cuda", generator=g) < 0.3, -10000.0, 0.0)
     elif p.mask == "full":
@@ -117,7 +152,27 @@ def reference(torch, p, q, k, v, m):
     return s.softmax(-1) @ v
 
 
+def prepare_wide(kernel, v, p, q, k, vv, y, m):
+    L, I = C.c_longlong, C.c_int
+
+    def rows(t, box):
+        b, h, r, d = t.shape
+        return gpu.tiled(v.type, t.data_ptr(), (d, r, h, b), (t.stride(2) * 2, t.stride(1) * 2, t.stride(0) * 2), (64, box, 1, 1), 128)
+    a = [rows(q, 64), rows(k, v.keys), rows(vv, -(-v.keys // 16) * 16), rows(y, 64)]
+    if v.mask == 2:
+        b, h, r, d = m.shape
+        a += [gpu.tiled(v.mask_type, m.data_ptr(), (d, r, h, b), (m.stride(2) * 2, m.stride(1) * 2, m.stride(0) * 2), (64, 64, 1, 1), 128), I(h > 1), I(b > 1)]
+    elif v.mask:
+        e = m.expand(p.batch, p.heads, p.queries, p.keys)
+        a += [gpu.pointer(m), *(L(s) for s in e.stride())]
+    a += [I(p.queries), I(p.keys), I(p.keys - p.queries), I(p.heads), I(p.batch), C.c_float(p.head ** -0.5)]
+    items = -(-p.queries // (64 * v.tiles)) * p.heads * p.batch
+    return gpu.Launch(kernel, (min(items, 132 * kernel.blocks(v.threads)),), v.threads, a, 1, bool(v.pdl))
+
+
 def prepare(kernel, v, p, q, k, vv, y, m):
+    if isinstance(v, WideAttention):
+        return prepare_wide(kernel, v, p, q, k, vv, y, m)
     L, I = C.c_longlong, C.c_int
     a = []
     for t in (q, k, vv, y):
@@ -135,18 +190,21 @@ def prepare(kernel, v, p, q, k, vv, y, m):
 
 def cases(mode):
     done = []
-    for p in CHECKS if mode == "check" else TIMES:
-        if mode == "time":
+    for p in CHECKS if mode == "check" else WIDE if mode == "wide" else TIMES:
+        if mode != "check":
             done.append((p, None))
-        for v in variants(p, mode == "check"):
-            if mode == "time":
+        ours = variants(p, mode == "check") if mode == "check" or not p.wide_only else few_variants(p)
+        for v in wide_variants(p, mode == "check") + ours:
+            if mode != "check":
                 v = replace(v, pdl=1 if p.batch == 1 else 0)
             done.append((p, v))
     if mode == "check":
         kept, n = [], 0
         for p in CHECKS:
             mine = [c for c in done if c[0] is p]
-            kept += mine[::max(1, len(mine) // 14)]
+            wide = [c for c in mine if isinstance(c[1], WideAttention)]
+            mine = [c for c in mine if not isinstance(c[1], WideAttention)]
+            kept += wide[::max(1, len(wide) // 10)] + mine[::max(1, len(mine) // 6)]
         done = kept
     return done
 
@@ -170,7 +228,7 @@ def parent(mode, budget):
             print("WRONG", p.label, name, r["relative"])
         else:
             good += 1
-            if mode == "time":
+            if mode != "check":
                 rows.setdefault(p.label, []).append((r["us"], name))
     if mode == "check":
         print(f"{good} of {len(todo)} right", flush=True)

@@ -302,3 +302,46 @@ class Mma:
         for k, v in (self.conv or {}).items():
             d["TRT_" + k] = v
         return assemble(d, PLAIN % self.expression, "mma_gemm.cuh")
+
+
+@dataclass
+class WideAttention:
+    """wgmma_attention.cuh"""
+    head: int = 64
+    group: int = 1
+    keys: int = 128
+    length: int = 0
+    tiles: int = 2
+    groups: int = 3
+    stages: int = 2
+    causal: int = 0
+    mask: int = 0
+    mask_type: str = "float"
+    pairs: int = 0
+    pdl: int = 0
+    type: str = "tc::f16"
+
+    @property
+    def threads(self):
+        return self.groups * 128 + (128 if self.groups > 1 else 32)
+
+    @property
+    def panels(self):
+        return (self.head + 63) // 64
+
+    @property
+    def stage_bytes(self):
+        return self.tiles * self.panels * 8192 + self.panels * (self.keys + (self.keys + 15) // 16 * 16) * 128 + (self.tiles * ((self.keys + 63) // 64) * 8192 if self.mask == 2 else 0)
+
+    @property
+    def shared(self):
+        return 1024 + self.stages * (self.stage_bytes + 16) + self.groups * self.panels * 8192
+
+    @property
+    def name(self):
+        return f"wg{self.groups}t{self.tiles}x{self.keys}s{self.stages}" + ("" if self.length else "v") + ({0: "", 1: "m", 2: "M"}[self.mask])
+
+    def text(self):
+        d = {"TRT_KERNEL": "kernel", "TRT_TYPE": self.type, "TRT_TYPE_KIND": KINDS[self.type], "TRT_HEAD": self.head, "TRT_GROUP": self.group, "TRT_KEYS": self.keys, "TRT_LENGTH": self.length, "TRT_TILES": self.tiles,
+             "TRT_GROUPS": self.groups, "TRT_STAGES": self.stages, "TRT_CAUSAL": self.causal, "TRT_MASK": self.mask, "TRT_MASK_TYPE": self.mask_type, "TRT_MASK_PAIRS": self.pairs, "TRT_PDL": self.pdl}
+        return assemble(d, "", "wgmma_attention.cuh")

@@ -165,6 +165,16 @@ internal sealed class HandMadeTactics : ITacticSource
         int head = (int)facts.Query.Shape[3].Value, group = AttentionKernel.Group(facts);
         bool fixedKeys = facts.Key.Shape[2].IsConstant;
         List<Offer> offers = [];
+        if (context.Capability == WgmmaKernel.Capability)
+        {
+            int multiprocessors = context.Multiprocessors > 0 ? context.Multiprocessors : 132;
+            if (WideAttentionKernel.Problem(facts) is { } narrow) offers.Add(Offer.Rejected("trt wgmma-attention", narrow));
+            else
+            {
+                foreach (WideAttentionVariant shape in WideAttentionKernel.Candidates(facts, batch * facts.Query.Shape[1].Value, queries, multiprocessors))
+                    offers.Add(Of(WideAttentionKernel.Launch(facts, shape with { Programmatic = true }, $"trt wgmma-attention {shape}", multiprocessors)));
+            }
+        }
         foreach (AttentionVariant shape in AttentionCandidates.Of(batch * facts.Key.Shape[1].Value, queries * group, keys, head, fixedKeys, IsHopper(context), context.Thorough))
         {
             AttentionVariant variant = shape with { Programmatic = IsHopper(context) };

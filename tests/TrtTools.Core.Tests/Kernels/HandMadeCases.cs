@@ -29,7 +29,8 @@ internal static class HandMadeCases
         Convolution("depthwise to integers", F16, I8, 2, 9, 11, 24, 24, 3, 1, 1, 1, 24, ChannelQuantize, null, false),
         Depthwise("depthwise 3x3", 2, 9, 11, 24, 3, 1, 1, 1), Depthwise("depthwise 5x5 stride 2", 1, 14, 13, 40, 5, 2, 2, 1), Depthwise("depthwise dilated", 1, 9, 9, 8, 3, 1, 2, 2),
         Attention("attention", F16, 2, 3, 3, 33, 33, 64, false, null), Attention("cross, padded", F16, 2, 2, 2, 20, 41, 32, false, [2, 1, 1, 41]), Attention("grouped, causal", BF16, 1, 4, 2, 18, 30, 40, true, null), Attention("one query", F16, 2, 4, 1, 1, 70, 64, false, [1, 4, 1, 70]),
-        Attention("two hundred", F16, 1, 1, 1, 197, 197, 64, false, null),
+        Attention("two hundred", F16, 1, 1, 1, 197, 197, 64, false, null), Attention("many heads", F16, 23, 12, 12, 70, 70, 64, false, null), Attention("16-bit mask", F16, 3, 4, 4, 72, 72, 64, false, [3, 1, 72, 72], maskType: F16),
+        Attention("pairs of a mask", BF16, 90, 4, 4, 40, 38, 64, false, [1, 4, 1, 38], maskType: BF16),
     ];
 
     private delegate Expr Epilogue(KernelCase made, CaseRandom random, Expr sum, Axis[] space);
@@ -154,14 +155,14 @@ internal static class HandMadeCases
         return new Made(made, new Region { Name = name, Kind = RegionKind.Convolution, Operators = "Conv", Nests = made.Nests, Facts = facts });
     }
 
-    private static Made Attention(string name, DataType type, long batch, long heads, long keyHeads, long queries, long keys, long size, bool causal, long[]? maskShape)
+    private static Made Attention(string name, DataType type, long batch, long heads, long keyHeads, long queries, long keys, long size, bool causal, long[]? maskShape, DataType maskType = F32)
     {
         KernelCase made = new("attention: " + name) { Kind = RegionKind.Attention, Tolerance = ToleranceOf(type) * 2 };
         CaseRandom random = new((ulong)name.Length + (ulong)keys);
         // Stored [batch, rows, heads, size], as a projection leaves it.
         TensorView Rows(string tensor, long own, long rows) => Tensor(made, random, tensor, type, [batch, own, rows, size], [0, 2, 1, 3]);
         TensorView q = Rows("q", heads, queries), k = Rows("k", keyHeads, keys), v = Rows("v", keyHeads, keys);
-        TensorView? mask = maskShape is null ? null : Tensor(made, random, "mask", F32, [.. maskShape.Select(d => (DimExpr)d)]);
+        TensorView? mask = maskShape is null ? null : Tensor(made, random, "mask", maskType, [.. maskShape.Select(d => (DimExpr)d)]);
         double scale = 1 / Math.Sqrt(size);
         Axis b = new("b", batch), h = new("h", heads), i = new("i", queries), j = new("j", keys), d = new("d", size);
         TensorView scores = TensorView.Dense(new Storage("scores", StorageKind.Scratch, F32, batch * heads * queries * keys), [batch, heads, queries, keys]);
