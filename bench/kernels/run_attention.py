@@ -56,7 +56,7 @@ def wide_variants(p, everything=False):
                     v = WideAttention(head=p.head, group=p.heads // p.kv_heads, keys=keys, length=length, tiles=tiles, groups=groups, causal=p.causal, mask=mask, mask_type=MASKS.get(p.mask, "float"), pairs=1 if mask == 1 and p.keys % 2 == 0 and not (everything and tiles == 2) else 0, type=p.type)
                     for stages in (1, 2, 3, 4):
                         w = replace(v, stages=stages)
-                        if w.shared <= 232448 and (stages == 1) == (tiles * p.batch * p.heads <= 132) and keys * groups <= 600:
+                        if w.shared <= 232448 and (stages == 1) == (tiles * p.batch * p.heads <= 132) and keys * groups <= 600 and -(-groups // tiles) <= stages:
                             done.append(w)
     return done
 

@@ -48,6 +48,17 @@ internal static class ProductCandidates
             yield return new WgmmaVariant { P = 128, Q = 128, Groups = 2, PingPong = true, Registers = 232, Stages = 2 };
             yield return new WgmmaVariant { P = 64, Q = 192, Groups = 2, PingPong = true, Stages = 2 };
             yield return new WgmmaVariant { P = 64, Q = 256, Groups = 2, PingPong = true, Stages = 2 };
+            if (cols > 128) yield return new WgmmaVariant { P = 128, Q = 192, Groups = 2, PingPong = true, Registers = 232, Panels = 2, Stages = 2 };
+            if (cols > 128) yield return new WgmmaVariant { P = 192, Q = 192, Groups = 3, Registers = 160, Panels = 1, Stages = 2 };
+            if (cols > 64) yield return new WgmmaVariant { P = 192, Q = 128, Groups = 3, Stages = 2 };
+            if (cols > 64) yield return new WgmmaVariant { P = 64, Q = 128, Groups = 2, PingPong = true, Stages = 2 };
+            if (cols > 32)
+            {
+                yield return new WgmmaVariant { P = 192, Q = 64, Groups = 3, Stages = 2 };
+                yield return new WgmmaVariant { P = 256, Q = 64, Groups = 4, Stages = 2 };
+                yield return new WgmmaVariant { P = 128, Q = 64, Groups = 2, PingPong = true, Stages = 2 };
+                if (!wide && cols <= 128) yield return new WgmmaVariant { Swap = true, P = 64, Q = 256, Groups = 2, PingPong = true, Stages = 2 };
+            }
         }
         if (wide) yield break;
         // Channels on the 64-row side: few rows, or rows that fill no multiple of 64.

@@ -54,19 +54,18 @@ internal static class WideAttentionKernel
         bool tiled = HasTiledMask(facts), many = items * ((queries + 63) / 64) > 2 * multiprocessors;
         // Three groups have 160 registers a thread.
         int most = keys > (facts.Mask is null && !facts.Causal ? 200 : 128) || head > 64 ? 2 : 3;
-        for (int groups = many ? most : 1; groups >= 1; groups--)
+        if (!many)
         {
-            foreach (int tiles in many ? new[] { all, 2, 1 }.Where(t => t <= all).Distinct() : [1])
-            {
-                if (many && tiles < Math.Min(2, Math.Min(groups, all))) continue;
-                for (int stages = many ? 4 : 1; stages >= (many ? 2 : 1); stages--)
-                {
-                    WideAttentionVariant variant = new(groups, tiles, stages);
-                    if (variant.SharedBytes(head, keys, tiled) > WgmmaVariant.MaxSharedBytes) continue;
-                    yield return variant;
-                    break;
-                }
-            }
+            WideAttentionVariant once = new(1, 1, 1);
+            if (once.SharedBytes(head, keys, tiled) <= WgmmaVariant.MaxSharedBytes) yield return once;
+            yield break;
+        }
+        HashSet<WideAttentionVariant> seen = [];
+        foreach ((int groups, int tiles, int stages) in new[] { (most, 2, 3), (most, 2, 2), (2, 2, 2), (1, 1, 2), (most, all, 2), (1, 1, 3) })
+        {
+            WideAttentionVariant variant = new(groups, Math.Min(tiles, all), stages);
+            // A group that is done must not wait for a stage's lap after the next: parities tell two laps apart, no more.
+            if ((groups + variant.Tiles - 1) / variant.Tiles <= stages && variant.SharedBytes(head, keys, tiled) <= WgmmaVariant.MaxSharedBytes && seen.Add(variant)) yield return variant;
         }
     }
 

@@ -38,7 +38,7 @@ constexpr int kGroups8 = TRT_COLS / 8;
 
 }
 
-extern "C" __global__ void __launch_bounds__(256, 2) TRT_KERNEL(
+extern "C" __global__ void __launch_bounds__(256, sizeof(TRT_OUT) == 1 ? 1 : 2) TRT_KERNEL(
     const TRT_IN *x, long long x_n, long long x_c, long long x_h, long long x_w,
     const TRT_W *w, long long w_k, long long w_c, long long w_r, long long w_s,
     TRT_OUT *y, long long y_n, long long y_p, long long y_q,

@@ -45,6 +45,7 @@ constexpr int kStageBytes = kQBytes + kKeyBytes + kValueBytes + kMaskBytes;
 
 static_assert(TRT_KEYS % 8 == 0 && TRT_KEYS <= 256 && TRT_HEAD % 8 == 0 && TRT_HEAD <= 128, "tile");
 static_assert(TRT_LENGTH <= TRT_KEYS, "all keys in one tile");
+static_assert((TRT_GROUPS + TRT_TILES - 1) / TRT_TILES <= TRT_STAGES, "a group's next tile lies within the ring: parities tell two laps of a stage apart, no more");
 
 // d += a·b for 64 rows whose a lies in registers as the sums of another product do; b is stored [k, column].
 static __device__ __forceinline__ void wgmma_values(float (&d)[TRT_HEAD / 2], const u32 (&a)[4], u64 b)
