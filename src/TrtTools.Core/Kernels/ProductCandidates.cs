@@ -9,7 +9,7 @@ internal static class ProductCandidates
     public static IReadOnlyList<WgmmaVariant> Wgmma(long rows, long cols, long steps, long batches, int multiprocessors, bool tf32OrFloatOut, bool thorough)
     {
         List<(double Cost, WgmmaVariant Variant)> found = [];
-        foreach (WgmmaVariant shape in Shapes(rows, cols, tf32OrFloatOut, thorough))
+        foreach (WgmmaVariant shape in Shapes(rows, cols, multiprocessors, tf32OrFloatOut, thorough))
         {
             long tiles = Ceiling(rows, shape.TileRows) * Ceiling(cols, shape.TileCols) * batches;
             foreach (int split in (ReadOnlySpan<int>)[1, 2, 3, 4, 6, 8])
@@ -26,12 +26,11 @@ internal static class ProductCandidates
                 found.Add((Cost(variant, rows, cols, steps, batches, tiles, multiprocessors), variant));
             }
         }
-        // Of 56 products and convolutions on an H100 the best was behind the eighth, by more than 2 %, in three.
         int count = thorough ? 32 : 8;
         return [.. found.OrderBy(f => f.Cost).ThenBy(f => f.Variant.ToString(), StringComparer.Ordinal).Select(f => f.Variant).Take(count)];
     }
 
-    private static IEnumerable<WgmmaVariant> Shapes(long rows, long cols, bool wide, bool thorough)
+    private static IEnumerable<WgmmaVariant> Shapes(long rows, long cols, int multiprocessors, bool wide, bool thorough)
     {
         // Rows on the 64-row side.
         foreach ((int p, int groups) in new[] { (64, 1), (128, 2), (256, 2) })
@@ -72,8 +71,16 @@ internal static class ProductCandidates
                 if (q is >= 16 and <= 256) tiles.Add((int)q);
             }
             if (rows > 256) tiles.UnionWith([64, 128, 192, 256]);
+            // The widest of those between that fill the waves best.
+            if (rows > 256) tiles.Add(BestWidth(p, groups, rows, cols, multiprocessors));
             foreach (int q in tiles.Order()) yield return new WgmmaVariant { Swap = true, P = p, Q = q, Groups = groups, Stages = 2 };
         }
+    }
+
+    private static int BestWidth(int p, int groups, long rows, long cols, int multiprocessors)
+    {
+        double Of(int q) => Cost(new WgmmaVariant { Swap = true, P = p, Q = q, Groups = groups, Stages = 2 }, rows, cols, 16, 1, Ceiling(rows, q) * Ceiling(cols, p), multiprocessors);
+        return Enumerable.Range(0, 15).Select(i => 248 - (i * 8)).MinBy(Of);
     }
 
     /// <summary>Cycles of a variant, roughly.</summary>
@@ -87,16 +94,16 @@ internal static class ProductCandidates
         return (waves * Ceiling(depth, 64) * Math.Max(variant.Rows * (double)variant.Cols * 64 / 900, 550)) + 2500;
     }
 
-    /// <summary>Cycles, roughly: waves of the tensor cores' or the shared memory's or L2's time, and what each tile costs beside them.</summary>
+    /// <summary>Cycles, roughly: waves of the tensor cores' or the shared memory's or L2's time, and what each tile costs beside them. Its numbers are fitted to what 70 products and convolutions took on an H100.</summary>
     private static double Cost(WgmmaVariant variant, long rows, long cols, long steps, long batches, long tiles, int multiprocessors)
     {
         double perBlock = Ceiling(steps, variant.Split), waves = Math.Ceiling(tiles * variant.Split / (double)multiprocessors);
         // 64 of k: 2048 products a cycle.
-        double math = variant.P * (double)variant.Q * 64 / 2048, feed = (variant.P + variant.Q) * 128 / 42.0, read = (variant.P / 64 * (64 + variant.Q) * 128 / 128.0) + ((variant.P + variant.Q) * 128 / 128.0);
+        double math = variant.P * (double)variant.Q * 64 / 2048, feed = (variant.P + variant.Q) * 128 / 46.7, read = 0.66 * ((variant.P / 64 * (64 + variant.Q)) + variant.P + variant.Q);
         double busy = Math.Min(tiles * variant.Split, multiprocessors) / (double)multiprocessors;
-        double step = Math.Max(Math.Max(math, read), Math.Max(feed * busy, 130));
-        double ends = 1200 + (variant.P * variant.Q / (variant.PingPong ? 24.0 : 12.0)) + (variant.Split > 1 ? 900 + (variant.Split * 60) : 0);
-        return waves * ((perBlock * step) + ends) + (rows * cols * batches * 1e-9);
+        double step = Math.Max(Math.Max(math, read), Math.Max(feed * busy, 164));
+        double ends = 116 + (variant.P * variant.Q / (variant.PingPong ? 15.75 : 7.04)) + (variant.Split > 1 ? 660 + (variant.Split * 92) : 0);
+        return 1100 + (waves * ((perBlock * step) + ends)) + (rows * cols * batches * 1e-9);
     }
 
     /// <summary>For mma_gemm.cuh.</summary>
