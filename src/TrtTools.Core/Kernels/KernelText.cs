@@ -35,7 +35,7 @@ internal sealed class KernelText(GeneratorOptions options, IReadOnlyCollection<S
     /// <summary>From here on the kernel may touch what its predecessors wrote. Every thread has to come by, even one that then has nothing to do: a kernel that ends early would let its own successor run ahead of its predecessor.</summary>
     public void Wait()
     {
-        if (!options.Programmatic) return;
+        if (!options.Programmatic || _waits) return;
         Line("trt::wait_for_predecessors();");
         _waits = true;
     }

@@ -96,7 +96,7 @@ internal static class MapKernel
         return true;
     }
 
-    private static int Lanes(NestAnalysis analysis, IReadOnlyList<LoopAxis> loops)
+    public static int Lanes(NestAnalysis analysis, IReadOnlyList<LoopAxis> loops)
     {
         if (loops.Count == 0) return 1;
         LoopAxis inner = loops[^1];

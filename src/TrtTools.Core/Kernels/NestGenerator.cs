@@ -24,5 +24,6 @@ internal static class NestGenerator
     /// <summary>The launches of a region: one for a sequence and where its nests go over the same rows, else those of each nest.</summary>
     public static IReadOnlyList<KernelLaunch> Generate(Region region, GeneratorOptions? options = null) =>
         region.Sequence is { } sequence ? [SequenceKernel.Write(region, sequence, options ?? GeneratorOptions.Default)]
-        : RowKernel.TryWrite(region, options ?? GeneratorOptions.Default) is { } row ? [row] : [.. region.Nests.SelectMany(n => Generate(n, options))];
+        : RowKernel.TryWrite(region, options ?? GeneratorOptions.Default) is { } row ? [row]
+        : JointMapKernel.TryWrite(region, options ?? GeneratorOptions.Default) is { } joint ? [joint] : [.. region.Nests.SelectMany(n => Generate(n, options))];
 }

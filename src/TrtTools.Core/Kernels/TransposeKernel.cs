@@ -7,10 +7,32 @@ namespace TrtTools.Kernels;
 /// <summary>Maps that read something whose neighbours lie along another axis than the target's: square tiles go through shared memory, so that both sides are read and written in whole lines.</summary>
 internal static class TransposeKernel
 {
-    private const int Tile = 64, Threads = 256, MinimumExtent = 16;
+    public const int Threads = 256, MostShared = 48 << 10;
+
+    private const int Tile = 64, MinimumExtent = 16;
+
+    /// <summary>The loops and what is read across them; a block of <see cref="Threads"/> threads takes a tile.</summary>
+    public sealed record Plan(IReadOnlyList<LoopAxis> Loops, LoopAxis Inner, LoopAxis Outer, LoadExpr[] Crossing, int Tile)
+    {
+        public LoopAxis[] Rest => [.. Loops.Where(l => l != Inner && l != Outer)];
+
+        public DimExpr Blocks => DimExpr.CeilDiv(Inner.Extent, Tile) * DimExpr.CeilDiv(Outer.Extent, Tile) * LoopText.Count(Rest);
+
+        public int SharedBytes => Crossing.Sum(c => (TileBytes(c) + 15) / 16 * 16);
+
+        public int TileBytes(LoadExpr load) => Tile * (Tile + Pad(load)) * load.Source.Type.BitSize() / 8;
+    }
+
+    public static KernelLaunch? TryWrite(NestAnalysis analysis, IReadOnlyList<LoopAxis> loops)
+    {
+        if (TryPlan(analysis, loops) is not { } plan) return null;
+        KernelText text = new(analysis.Options, [analysis.Nest.Target.Storage]);
+        Write(text, analysis, plan);
+        return text.Finish(analysis.Nest.Name, "trt_transpose", [LoopText.Blocks(plan.Blocks, 1)], Threads);
+    }
 
     /// <summary>Null where nothing is transposed, or an axis is too short for a tile.</summary>
-    public static KernelLaunch? TryWrite(NestAnalysis analysis, IReadOnlyList<LoopAxis> loops)
+    public static Plan? TryPlan(NestAnalysis analysis, IReadOnlyList<LoopAxis> loops)
     {
         if (loops.Count < 2 || !GeneratorOptions.Is(loops[^1].Factor(analysis.Target), 1) || ElementText.IsPacked(analysis.Nest.Target.Type)) return null;
         LoopAxis inner = loops[^1];
@@ -22,21 +44,30 @@ internal static class TransposeKernel
         if (outer is null || analysis.Options.Guess(inner.Extent) < MinimumExtent || analysis.Options.Guess(outer.Extent) < MinimumExtent) return null;
         crossing = [.. crossing.Where(c => GeneratorOptions.Is(outer.Factor(analysis.Access(c)), 1))];
         int tile = crossing.Sum(c => c.Source.Type.BitSize()) > 64 ? Tile / 2 : Tile;
-        return crossing.Sum(c => (long)tile * (tile + Pad(c)) * c.Source.Type.BitSize() / 8) > 48 << 10 ? null : Write(analysis, loops, inner, outer, crossing, tile);
+        return crossing.Sum(c => (long)tile * (tile + Pad(c)) * c.Source.Type.BitSize() / 8) > MostShared ? null : new Plan(loops, inner, outer, crossing, tile);
     }
 
     // A row more of 4 bytes, so that a column's elements lie in different banks.
     private static int Pad(LoadExpr load) => Math.Max(1, 32 / load.Source.Type.BitSize());
 
-    private static KernelLaunch Write(NestAnalysis analysis, IReadOnlyList<LoopAxis> loops, LoopAxis inner, LoopAxis outer, LoadExpr[] crossing, int tile)
+    /// <param name="block">The text of the block's number; null: it is the launch's.</param>
+    /// <param name="buffer">Shared memory to use, which all threads have left; null: arrays of its own.</param>
+    public static void Write(KernelText text, NestAnalysis analysis, Plan plan, string? block = null, string? buffer = null)
     {
-        KernelText text = new(analysis.Options, [analysis.Nest.Target.Storage]);
-        LoopAxis[] rest = [.. loops.Where(l => l != inner && l != outer)];
-        DimExpr innerTiles = DimExpr.CeilDiv(inner.Extent, tile), outerTiles = DimExpr.CeilDiv(outer.Extent, tile), total = innerTiles * outerTiles * LoopText.Count(rest);
+        (IReadOnlyList<LoopAxis> loops, LoopAxis inner, LoopAxis outer, LoadExpr[] crossing, int tile) = plan;
+        LoopAxis[] rest = plan.Rest;
+        DimExpr innerTiles = DimExpr.CeilDiv(inner.Extent, tile), outerTiles = DimExpr.CeilDiv(outer.Extent, tile);
         string type = LoopText.IndexType(text, LoopText.Count(loops));
         string[] shared = [.. crossing.Select(c => text.Name("s"))];
-        for (int i = 0; i < crossing.Length; i++) text.Line(Number($"__shared__ {ElementText.TypeName(crossing[i].Source.Type)} {shared[i]}[{tile}][{tile + Pad(crossing[i])}];"));
-        text.Line($"const {type} b = blockIdx.x;");
+        int used = 0;
+        for (int i = 0; i < crossing.Length; i++)
+        {
+            string element = ElementText.TypeName(crossing[i].Source.Type);
+            int width = tile + Pad(crossing[i]);
+            text.Line(buffer is null ? Number($"__shared__ {element} {shared[i]}[{tile}][{width}];") : Number($"{element} (&{shared[i]})[{tile}][{width}] = *reinterpret_cast<{element} (*)[{tile}][{width}]>({buffer} + {used});"));
+            used += (plan.TileBytes(crossing[i]) + 15) / 16 * 16;
+        }
+        text.Line($"const {type} b = {block ?? "blockIdx.x"};");
         LoopAxis innerTile = new(inner.Members, innerTiles), outerTile = new(outer.Members, outerTiles);
         string[] counters = LoopText.Decompose(text, [.. rest, outerTile, innerTile], "b", type);
         text.Line(Number($"const {type} outer0 = {counters[^2]} * {tile}, inner0 = {counters[^1]} * {tile};"));
@@ -77,7 +108,6 @@ internal static class TransposeKernel
         });
         text.Close();
         text.Close();
-        return text.Finish(analysis.Nest.Name, "trt_transpose", [LoopText.Blocks(total, 1)], Threads);
     }
 
     private static void Copy(KernelText text, NestAnalysis analysis, ScalarWriter reader, LoadExpr load, string shared, int lanes)

@@ -18,7 +18,7 @@ public sealed class NetworkLoweringTests
 
     /// <summary>Regions of a network: a number that grows is a kernel more in every run.</summary>
     [Theory]
-    [InlineData("decoder", 45)]
+    [InlineData("decoder", 28)]
     [InlineData("text encoder", 16)]
     [InlineData("image encoder", 19)]
     [InlineData("image encoder of one", 19)]
