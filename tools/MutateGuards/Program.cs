@@ -85,7 +85,7 @@ internal static class Program
         ProcessStartInfo start = new("dotnet") { RedirectStandardOutput = true, RedirectStandardInput = true, RedirectStandardError = true, UseShellExecute = false };
         foreach (string argument in arguments.Prepend(Path.Combine(work, "MutateGuards.dll"))) start.ArgumentList.Add(argument);
         Process process = Process.Start(start)!;
-        process.ErrorDataReceived += static (_, _) => { };
+        process.ErrorDataReceived += (_, e) => { if (arguments[0] == "--record" && e.Data is not null) Console.Error.WriteLine(e.Data); };
         process.BeginErrorReadLine();
         return process;
     }

@@ -47,7 +47,7 @@ internal sealed class TestCases
                 string member = (string)attribute.GetType().GetProperty("MemberName")!.GetValue(attribute)!;
                 foreach (object row in (IEnumerable)type.GetProperty(member, BindingFlags.Public | BindingFlags.Static)!.GetValue(null)!)
                 {
-                    yield return row as object?[] ?? (object?[])row.GetType().GetMethod("GetData")!.Invoke(row, null)!;
+                    yield return row as object?[] ?? (object?[])row.GetType().GetInterfaces().First(i => i.Name == "ITheoryDataRow").GetMethod("GetData")!.Invoke(row, null)!;
                 }
                 break;
         }

@@ -119,6 +119,8 @@ internal sealed class PassPipeline(IReadOnlyList<Pass> passes, PassVerifier? ver
             int index = next.NextIndex;
             Node node = next.Take();
             if (!node.IsAlive || !PassContext.IsLastTouch(node, index)) continue;
+            // A node that leaves its first result out can stand only in a damaged model.
+            if (node.Output() is null && !node.Attributes.HasGraphs) continue;
             if ((index & 255) == 0) context.Stop.ThrowIfCancellationRequested();
             if (--budget < 0)
             {

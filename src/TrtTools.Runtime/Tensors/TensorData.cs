@@ -41,6 +41,8 @@ internal sealed class TensorData
 
     public static long CountElements(ReadOnlySpan<long> shape)
     {
+        // Whatever the other extents are.
+        if (shape.Contains(0)) return 0;
         long count = 1;
         foreach (long d in shape) count = checked(count * d);
         return count;

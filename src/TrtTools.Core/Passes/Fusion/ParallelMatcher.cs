@@ -37,6 +37,7 @@ internal static class ParallelMatcher
     {
         foreach (Node node in scope.LastOf(["MatMul", "Gemm"]))
         {
+            if (scope.GroupOf(node) is null && !scope.IsFree(node)) continue;
             FusionGroup group = scope.GroupOf(node) ?? new FusionGroup("", node.OpType, [node]);
             if (group.Pattern is not ("" or "MatMul" or "Gemm") || !ReferenceEquals(group.Nodes[0], node)) continue;
             HashSet<Node> inside = [.. group.Nodes];
