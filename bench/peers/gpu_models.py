@@ -175,6 +175,7 @@ MODELS = {
     "bert-base-s128": (text(128), ["input_ids", "attention_mask"], (1, 32)),
     "vit-b16": (image(vision("vit_b_16")), ["x"], (1, 64)),
     "yolov8s-shaped-640": (image(Detector, 640), ["x"], (1, 32)),
+    "yolov8s-shaped-any": (image(Detector, 640), ["x"], ()),
     "mobilenet-v3-large": (image(vision("mobilenet_v3_large")), ["x"], (64,)),
     "gpt2-step-past512": (decoder(512), ["token", "position", "past"], (1,)),
 }
@@ -193,10 +194,12 @@ def export(names, folder):
         try:
             batch = torch.export.Dim("batch", min=1, max=1024)
             shapes = tuple({2: batch, 4: torch.export.Dim("past", min=1, max=1023)} if i.dim() == 6 else {0: batch} for i in inputs)
+            if name.endswith("-any"):  # any height and width that three halvings and two more divide
+                shapes = ({0: batch, 2: 32 * torch.export.Dim("rows", min=2, max=40), 3: 32 * torch.export.Dim("columns", min=2, max=40)},)
             torch.onnx.export(model, inputs, path, dynamo=True, opset_version=18, external_data=False, input_names=inputs_of, dynamic_shapes=shapes)
         except Exception as error:  # an installation without the newer exporter's packages
             print(f"{name}: {type(error).__name__}: {error}"[:300], file=sys.stderr)
-            axes = {n: ({2: "batch", 4: "past"} if i.dim() == 6 else {0: "batch"}) for n, i in zip(inputs_of, inputs)}
+            axes = {n: ({2: "batch", 4: "past"} if i.dim() == 6 else {0: "batch", 2: "height", 3: "width"} if name.endswith("-any") else {0: "batch"}) for n, i in zip(inputs_of, inputs)}
             torch.onnx.export(model, inputs, path, dynamo=False, opset_version=17, input_names=inputs_of, dynamic_axes=axes)
         print(f"{path}: {os.path.getsize(path):,} bytes in {time.time() - began:.1f} s", flush=True)
 
@@ -247,7 +250,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["export", "time"])
     parser.add_argument("folder", nargs="?")
-    parser.add_argument("--models", default=",".join(MODELS))
+    parser.add_argument("--models", default=",".join(m for m in MODELS if MODELS[m][2]))
     parser.add_argument("--batches", default="")
     parser.add_argument("--precisions", default="fp16")
     parser.add_argument("--columns", default="compile,freeze", help="columns beside eager: torch.compile, and with freezing")

@@ -30,6 +30,23 @@ public sealed class ExampleTests : IDisposable
         }
     }
 
-    private string[] Run(string example) =>
-        [.. _session.Run("param($script) & $script", Path.Combine(Repository.Root, "examples", example, "run.ps1")).WithoutErrors().Output.Select(o => o.ToString()!)];
+    [Fact]
+    public void Raw_frames_of_cameras_go_through_one_engine()
+    {
+        string[] lines = Run("05-camera-streams", $"-Stream 2 -Height 40 -Width 60 -Duration 0.05 -Device Cpu -Model '{Path.Combine(Repository.Root, "examples", "digits", "digits.onnx")}'");
+        Assert.Contains(lines, l => l.EndsWith("UInt8[batch,40,60,3]", StringComparison.Ordinal));
+        Assert.Contains(lines, l => l.StartsWith("Against the model in FP32: logits", StringComparison.Ordinal) && l.EndsWith("passed", StringComparison.Ordinal));
+        Assert.Contains(lines, l => l.StartsWith("2 cameras: ", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Three_resolutions_have_one_engine()
+    {
+        string[] lines = Run("06-three-resolutions", "-Size 64, 96, 128 -Duration 0.05 -Device Cpu");
+        foreach (string size in new[] { "64 × 64", "96 × 96", "128 × 128" }) Assert.Contains(lines, l => l.StartsWith($"{size}: as ONNX Runtime", StringComparison.Ordinal));
+        Assert.Contains("160 × 160: ShapeOutOfProfile", lines);
+    }
+
+    private string[] Run(string example, string arguments = "") =>
+        [.. _session.Run($"param($script) & $script {arguments}", Path.Combine(Repository.Root, "examples", example, "run.ps1")).WithoutErrors().Output.Select(o => o.ToString()!)];
 }

@@ -6,6 +6,9 @@ namespace TrtTools.Tactics;
 /// <summary>What a library offers for one call.</summary>
 internal static class LibraryOffers
 {
+    /// <summary>Reserved for a call whose shapes are known only at run time: for others the library may want more than for those that it was asked about, or another algorithm.</summary>
+    private const long DynamicWorkspace = 16L << 20;
+
     /// <param name="library">Asks the library on the device; null: one offer, whose algorithm the runtime asks for.</param>
     /// <param name="count">How many candidates to ask for.</param>
     /// <param name="wanted">What the library may not have, for the reason: "plan for this convolution".</param>
@@ -25,7 +28,8 @@ internal static class LibraryOffers
         if (found.Count == 0) yield return Offer.Rejected(source.Name, string.Create(CultureInfo.InvariantCulture, $"the library has no {wanted} in {context.WorkspaceLimit >> 20} MB of workspace"));
         foreach (LibraryCandidate candidate in found)
         {
-            yield return Offer.Of(LibraryWorkspace.Tactic(LibraryWorkspace.NameOf(source.Name, candidate), call, candidate.Algorithm, library.Version, candidate.WorkspaceBytes, precision));
+            long workspace = call.Extents.All(e => e.IsConstant) ? candidate.WorkspaceBytes : Math.Max(candidate.WorkspaceBytes, Math.Min(context.WorkspaceLimit, DynamicWorkspace));
+            yield return Offer.Of(LibraryWorkspace.Tactic(LibraryWorkspace.NameOf(source.Name, candidate), call, candidate.Algorithm, library.Version, workspace, precision));
         }
     }
 }
