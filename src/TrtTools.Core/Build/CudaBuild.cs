@@ -101,26 +101,30 @@ internal static class CudaBuild
         context.Begin("lowering", 0.3);
         LoweredProgram program;
         using (clock.Time("lowering")) program = GraphLowering.Lower(graph, Lowering(context, channelsLast), warnings, context.Stop);
-        TacticContext tactics = Tactics(context, program);
         context.Begin(IsTimed(context) ? "timing tactics" : "choosing tactics", 0.4);
-        IReadOnlyDictionary<RegionStep, ChosenStep> steps;
+        // Each profile has its own shapes to tune for.
+        List<IReadOnlyDictionary<RegionStep, ChosenStep>> profiles = [];
         using (clock.Time("choosing tactics"))
-        using (DeviceTimer? timer = Timer(context, tactics, sources, times, clock))
         {
-            TacticSelection selection = new(sources.All, tactics)
+            foreach (int profile in context.Profiles.Select(p => p.Index).DefaultIfEmpty(0).Distinct().Order())
             {
-                Lock = locked, Report = context.Report, Timer = timer, Clock = clock,
-                Settle = sources.Answers is { } answers ? tactic => answers.Settle(tactic, tactics, library => sources.Adapter(library, "the build")) : static t => t,
-            };
-            steps = selection.Choose(program, context.Stop);
+                TacticContext tactics = Tactics(context, program, profile);
+                using DeviceTimer? timer = Timer(context, tactics, sources, times, clock);
+                TacticSelection selection = new(sources.All, tactics)
+                {
+                    Lock = locked, Profile = profile, Report = context.Report, Timer = timer, Clock = clock,
+                    Settle = sources.Answers is { } answers ? tactic => answers.Settle(tactic, tactics, library => sources.Adapter(library, "the build")) : static t => t,
+                };
+                profiles.Add(selection.Choose(program, context.Stop));
+            }
         }
         context.Begin("compiling kernels", 0.7);
         IReadOnlyDictionary<KernelSource, CompiledSource> kernels;
-        using (clock.Time("compiling what was chosen")) kernels = Compile(context, steps.Values);
+        using (clock.Time("compiling what was chosen")) kernels = Compile(context, profiles.SelectMany(p => p.Values));
         context.Begin("writing the plan", 0.9);
         EngineHeader header;
         EngineContent content;
-        using (clock.Time("writing")) (header, content) = Write(context, program, steps, kernels);
+        using (clock.Time("writing")) (header, content) = Write(context, program, profiles, kernels);
         return new CudaPlan($"{context.Precision.ToString().ToUpperInvariant()}{(channelsLast ? ", channels last" : "")}", context.Precision, header, content);
     }
 
@@ -155,14 +159,15 @@ internal static class CudaBuild
     /// <summary>Names by which a user knows a numbered node.</summary>
     private static IEnumerable<string> Names(Dictionary<string, Node> originals, string node) => originals.TryGetValue(node, out Node? original) ? original.SourceNodes.Append(original.DisplayName) : [];
 
-    private static Dictionary<string, long[]>? MaxShapes(BuildContext context) => context.Profiles.Count == 0 ? null
-        : context.Profiles.GroupBy(p => p.Input, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.Select(p => p.Max).Aggregate((a, b) => [.. a.Zip(b, Math.Max)]), StringComparer.Ordinal);
+    /// <param name="profile">Of one profile; null: of all.</param>
+    private static Dictionary<string, long[]>? MaxShapes(BuildContext context, int? profile = null) => context.Profiles.Count == 0 ? null
+        : context.Profiles.Where(p => profile is null || p.Index == profile).GroupBy(p => p.Input, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.Select(p => p.Max).Aggregate((a, b) => [.. a.Zip(b, Math.Max)]), StringComparer.Ordinal);
 
-    private static TacticContext Tactics(BuildContext context, LoweredProgram program)
+    private static TacticContext Tactics(BuildContext context, LoweredProgram program, int profile)
     {
-        Dictionary<string, long[]> typical = SampleShapes.Typical(context);
+        Dictionary<string, long[]> typical = SampleShapes.Typical(context, profile);
         Dictionary<string, long> symbols = new(StringComparer.Ordinal), maximum = new(StringComparer.Ordinal);
-        Dictionary<string, long[]>? largest = MaxShapes(context);
+        Dictionary<string, long[]>? largest = MaxShapes(context, profile);
         foreach (SymbolSource source in program.Symbols)
         {
             if (typical.GetValueOrDefault(source.Storage.Name) is { } shape) symbols[source.Name] = shape[source.Axis];
@@ -189,7 +194,7 @@ internal static class CudaBuild
         return compiled;
     }
 
-    private static (EngineHeader, EngineContent) Write(BuildContext context, LoweredProgram program, IReadOnlyDictionary<RegionStep, ChosenStep> steps, IReadOnlyDictionary<KernelSource, CompiledSource> kernels)
+    private static (EngineHeader, EngineContent) Write(BuildContext context, LoweredProgram program, IReadOnlyList<IReadOnlyDictionary<RegionStep, ChosenStep>> profiles, IReadOnlyDictionary<KernelSource, CompiledSource> kernels)
     {
         OnnxGraph graph = context.Form!.Graph;
         CudaTarget target = context.Target!;
@@ -197,7 +202,7 @@ internal static class CudaBuild
         EngineTensor[] inputs = [.. graph.Inputs.Select(i => EngineAssembler.Describe(context.Source, i))], outputs = [.. graph.Outputs.Select(EngineAssembler.Describe)];
         Plan plan = EngineAssembler.NewPlan(context, DeviceKind.Cuda, inputs, outputs);
         plan.ComputeCapability = target.CapabilityText;
-        IReadOnlyList<Layer> layers = PlanWriter.Write(program, steps, kernels, blobs, plan);
+        IReadOnlyList<Layer> layers = PlanWriter.Write(program, profiles, kernels, blobs, plan);
         EngineContent content = new() { Plan = plan, PlanBytes = plan.ToByteArray(), Details = new Details(), Blobs = blobs.Content };
         foreach (Layer layer in layers) content.Details.Layers.Add(WithModelNames(layer, context.Form!));
         foreach ((string name, long[] shape) in SampleShapes.Typical(context).OrderBy(p => p.Key, StringComparer.Ordinal))
@@ -221,6 +226,7 @@ internal static class CudaBuild
         string? last = layer.SourceNodes.Reverse().Select(n => form.Originals.GetValueOrDefault(n)).FirstOrDefault(n => n is not null)?.DisplayName;
         Layer result = layer.Clone();
         if (last is not null) result.Name = last;
+        if (layer.Profiles.Count > 0) result.Name += $" (profile {string.Join(", ", layer.Profiles)})";
         result.SourceNodes.Clear();
         result.SourceNodes.Add(nodes);
         return result;

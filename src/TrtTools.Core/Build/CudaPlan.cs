@@ -12,7 +12,7 @@ internal sealed record CudaPlan(string Name, EnginePrecision Precision, EngineHe
     private const int WarmUpRuns = 4, Runs = 25, ProfileRuns = 9;
 
     /// <summary>Median of whole runs on the device, replayed as graphs; null where made-up inputs do not run.</summary>
-    public double? Measure(BuildContext context) => OnDevice<double?>(context, run =>
+    public double? Measure(BuildContext context) => OnDevice<double?>(context, 0, run =>
     {
         for (int i = 0; i < WarmUpRuns; i++) Once(run, context.Stop);
         return TimeStatistics.Of([.. Enumerable.Range(0, Runs).Select(_ => Once(run, context.Stop))]).Median;
@@ -20,7 +20,18 @@ internal sealed record CudaPlan(string Name, EnginePrecision Precision, EngineHe
 
     /// <summary>Puts a serial run's time of each layer into the details.</summary>
     /// <returns>False where made-up inputs do not run.</returns>
-    public bool FillTimes(BuildContext context) => OnDevice(context, run =>
+    public bool FillTimes(BuildContext context)
+    {
+        bool filled = FillTimes(context, 0);
+        foreach (int profile in context.Profiles.Select(p => p.Index).Where(p => p > 0).Distinct().Order())
+        {
+            if (Content.Details.Layers.Any(l => l.Profiles.Contains((uint)profile))) filled &= FillTimes(context, profile);
+        }
+        return filled;
+    }
+
+    /// <summary>Of a profile's layers that no earlier one has.</summary>
+    private bool FillTimes(BuildContext context, int profile) => OnDevice(context, profile, run =>
     {
         for (int i = 0; i < WarmUpRuns; i++) Once(run, context.Stop);
         Dictionary<uint, List<double>> times = [];
@@ -35,7 +46,7 @@ internal sealed record CudaPlan(string Name, EnginePrecision Precision, EngineHe
         }
         foreach ((uint layer, List<double> list) in times)
         {
-            if (layer < Content.Details.Layers.Count) Content.Details.Layers[(int)layer].MedianMs = Math.Round(TimeStatistics.Of(list).Median, 6);
+            if (layer < Content.Details.Layers.Count && (profile == 0 || Content.Details.Layers[(int)layer].Profiles.FirstOrDefault() == profile)) Content.Details.Layers[(int)layer].MedianMs = Math.Round(TimeStatistics.Of(list).Median, 6);
         }
         return true;
     });
@@ -56,12 +67,12 @@ internal sealed record CudaPlan(string Name, EnginePrecision Precision, EngineHe
         return run.Times.Compute;
     }
 
-    private T? OnDevice<T>(BuildContext context, Func<DeviceContext, T> work)
+    private T? OnDevice<T>(BuildContext context, int profile, Func<DeviceContext, T> work)
     {
         using Engine engine = EngineAssembler.OfTarget(context, Header, Content);
         try
         {
-            IReadOnlyDictionary<string, Tensor> inputs = SyntheticInputs.Create(engine, null, out _);
+            IReadOnlyDictionary<string, Tensor> inputs = SyntheticInputs.Create(engine, profile == 0 ? null : context.Profiles.Where(p => p.Index == profile).ToDictionary(p => p.Input, p => p.Opt, StringComparer.Ordinal), out _);
             using DeviceContext run = engine.CreateDeviceContext(context.Stop);
             run.IsTimed = true;
             for (int i = 0; i < engine.Inputs.Count; i++) run.SetInput(i, inputs[engine.Inputs[i].Name].Content);

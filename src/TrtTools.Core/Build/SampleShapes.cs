@@ -29,11 +29,11 @@ internal static class SampleShapes
         }
     }
 
-    /// <summary>Shapes of the running graph's inputs to tune for: the first profile's optimum, else a batch of 1 and middling extents.</summary>
-    public static Dictionary<string, long[]> Typical(BuildContext context)
+    /// <summary>Shapes of the running graph's inputs to tune for: a profile's optimum, else a batch of 1 and middling extents.</summary>
+    public static Dictionary<string, long[]> Typical(BuildContext context, int profile = 0)
     {
         IReadOnlyList<EngineTensor> inputs = [.. context.Form!.Graph.Inputs.Select(EngineAssembler.Describe)];
-        return inputs.Where(i => i.HasRank).ToDictionary(i => i.Name, i => context.Profiles.FirstOrDefault(p => p.Index == 0 && string.Equals(p.Input, i.Name, StringComparison.Ordinal))?.Opt ?? Guess(i, inputs, TypicalExtent), StringComparer.Ordinal);
+        return inputs.Where(i => i.HasRank).ToDictionary(i => i.Name, i => context.Profiles.FirstOrDefault(p => p.Index == profile && string.Equals(p.Input, i.Name, StringComparison.Ordinal))?.Opt ?? Guess(i, inputs, TypicalExtent), StringComparer.Ordinal);
     }
 
     /// <summary>Shapes of an engine's dynamic inputs; null stands for the engine's own profiles and fixed shapes.</summary>

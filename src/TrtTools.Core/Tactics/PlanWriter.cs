@@ -42,11 +42,15 @@ internal sealed class PlanWriter
     /// <param name="steps">For each of the program's region steps what runs it.</param>
     /// <param name="kernels">The machine code of every kernel of the tactics.</param>
     /// <param name="simplify">What to put down instead of an extent; null: the extent itself.</param>
-    public static IReadOnlyList<Layer> Write(LoweredProgram program, IReadOnlyDictionary<RegionStep, ChosenStep> steps, IReadOnlyDictionary<KernelSource, CompiledSource> kernels, BlobStore blobs, Plan plan, Func<DimExpr, DimExpr>? simplify = null)
+    public static IReadOnlyList<Layer> Write(LoweredProgram program, IReadOnlyDictionary<RegionStep, ChosenStep> steps, IReadOnlyDictionary<KernelSource, CompiledSource> kernels, BlobStore blobs, Plan plan, Func<DimExpr, DimExpr>? simplify = null) =>
+        Write(program, [steps], kernels, blobs, plan, simplify);
+
+    /// <param name="profiles">For each optimization profile, or for all shapes, what runs the program's region steps: what several profiles have in common is there once.</param>
+    public static IReadOnlyList<Layer> Write(LoweredProgram program, IReadOnlyList<IReadOnlyDictionary<RegionStep, ChosenStep>> profiles, IReadOnlyDictionary<KernelSource, CompiledSource> kernels, BlobStore blobs, Plan plan, Func<DimExpr, DimExpr>? simplify = null)
     {
         PlanWriter writer = new(program, kernels, blobs, plan, simplify);
         writer.WriteBindings();
-        writer.WriteSteps(steps);
+        writer.WriteSteps(profiles);
         plan.Extents.Add(writer._extents.Texts);
         plan.Blobs.Add(blobs.Table);
         return writer._layers;
@@ -63,7 +67,7 @@ internal sealed class PlanWriter
         }
     }
 
-    private void WriteSteps(IReadOnlyDictionary<RegionStep, ChosenStep> steps)
+    private void WriteSteps(IReadOnlyList<IReadOnlyDictionary<RegionStep, ChosenStep>> profiles)
     {
         Block body = new();
         foreach (LoweredStep step in _program.Steps)
@@ -71,12 +75,8 @@ internal sealed class PlanWriter
             switch (step)
             {
                 case RegionStep region:
-                    ChosenStep chosen = steps[region];
-                    if (chosen.Tactic.Launches.Count == 0) break;
-                    if (body.Steps.LastOrDefault()?.Device is not { } segment) body.Steps.Add(new Step { Device = segment = new DeviceSegment() });
-                    uint layer = (uint)_layers.Count;
-                    _layers.Add(LayerFacts.Of(region.Region, chosen));
-                    foreach (TacticLaunch launch in chosen.Tactic.Launches) segment.Launches.Add(Write(launch, region.Region, layer, chosen.Tactic.Launches.Count));
+                    List<IGrouping<string, (ChosenStep Chosen, uint Profile)>> different = [.. profiles.Select((p, i) => (Chosen: p[region], Profile: (uint)i)).GroupBy(c => profiles.Count == 1 ? "" : TacticText.Of(c.Chosen.Tactic), StringComparer.Ordinal)];
+                    foreach (IGrouping<string, (ChosenStep Chosen, uint Profile)> same in different) Write(body, region.Region, same.First().Chosen, different.Count == 1 ? [] : [.. same.Select(s => s.Profile)]);
                     break;
                 case HostGraphStep host:
                     body.Steps.Add(new Step { Host = Write(host) });
@@ -86,6 +86,22 @@ internal sealed class PlanWriter
             }
         }
         _plan.Body = body;
+    }
+
+    private void Write(Block body, Region region, ChosenStep chosen, uint[] profiles)
+    {
+        if (chosen.Tactic.Launches.Count == 0) return;
+        if (body.Steps.LastOrDefault()?.Device is not { } segment) body.Steps.Add(new Step { Device = segment = new DeviceSegment() });
+        uint number = (uint)_layers.Count;
+        Layer layer = LayerFacts.Of(region, chosen);
+        layer.Profiles.Add(profiles);
+        _layers.Add(layer);
+        foreach (TacticLaunch launch in chosen.Tactic.Launches)
+        {
+            Engines.Proto.Launch written = Write(launch, region, number, chosen.Tactic.Launches.Count);
+            written.Profiles.Add(profiles);
+            segment.Launches.Add(written);
+        }
     }
 
     private Engines.Proto.Launch Write(TacticLaunch launch, Region region, uint layer, int count)

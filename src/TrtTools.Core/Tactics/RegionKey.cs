@@ -40,7 +40,8 @@ internal sealed class RegionKey
     public static string Text(Region region) => new RegionKey(region)._text.ToString();
 
     /// <summary>16 hexadecimal digits of the text's SHA-256.</summary>
-    public static string Of(Region region) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Text(region))))[..16];
+    public static string Of(Region region, int profile = 0) =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(profile == 0 ? Text(region) : string.Create(CultureInfo.InvariantCulture, $"{Text(region)}profile {profile}\n"))))[..16];
 
     private void Line(string text) => _text.Append(text).Append('\n');
 

@@ -41,6 +41,9 @@ internal sealed class TacticSelection
 
     public TacticLock? Lock { get; init; }
 
+    /// <summary>The optimization profile that is chosen for: the lock has lines for each.</summary>
+    public int Profile { get; init; }
+
     public Report Report { get; init; } = Report.None;
 
     public PhaseClock Clock { get; init; } = new();
@@ -54,7 +57,7 @@ internal sealed class TacticSelection
     public IReadOnlyDictionary<RegionStep, ChosenStep> Choose(LoweredProgram program, CancellationToken stop)
     {
         Dictionary<RegionStep, ChosenStep> chosen = [];
-        List<IGrouping<string, RegionStep>> groups = [.. program.Steps.OfType<RegionStep>().GroupBy(s => RegionKey.Of(s.Region), StringComparer.Ordinal)];
+        List<IGrouping<string, RegionStep>> groups = [.. program.Steps.OfType<RegionStep>().GroupBy(s => RegionKey.Of(s.Region, Profile), StringComparer.Ordinal)];
         List<OpenRegion> open = [.. groups.Where(g => !_choices.ContainsKey(g.Key)).Select(g => new OpenRegion(g.Key, g.First(), g.Count(), ExpectedTime.Of(g.First().Region, _context)))];
         // What takes longest is looked at first, and its kernels are compiled first.
         open = [.. open.OrderByDescending(o => o.Expected.Milliseconds * o.Count)];

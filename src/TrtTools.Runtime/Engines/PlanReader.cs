@@ -104,6 +104,7 @@ internal sealed class PlanReader(Plan plan, IReadOnlyList<TensorData> blobs, str
 
     private void ReadLaunch(PlanLaunch launch, int time)
     {
+        for (int i = 0; i < launch.Profiles.Count; i++) Need(launch.Profiles[i] < plan.Profiles.Count && (i == 0 || launch.Profiles[i] > launch.Profiles[i - 1]), $"launch '{launch.Name}' is for a profile that is not there");
         HashSet<uint> named = [.. launch.Reads, .. launch.Writes];
         foreach (uint b in named)
         {
@@ -222,10 +223,12 @@ internal sealed class PlanReader(Plan plan, IReadOnlyList<TensorData> blobs, str
         for (int i = 1; i < segment.Launches.Count; i++)
         {
             if (segment.Launches[i].Kernel is not { Programmatic: true }) continue;
-            PlanLaunch before = segment.Launches[i - 1];
-            foreach (uint b in before.Reads.Concat(before.Writes))
+            // What is for some profiles only leaves another predecessor to the others.
+            for (int j = i - 1; j >= 0; j--)
             {
-                if (_uses[b].Last == firstTime + i - 1) _uses[b].Last = firstTime + i;
+                PlanLaunch before = segment.Launches[j];
+                foreach (uint b in before.Reads.Concat(before.Writes)) _uses[b].Last = Math.Max(_uses[b].Last, firstTime + i);
+                if (before.Profiles.Count == 0) break;
             }
         }
     }

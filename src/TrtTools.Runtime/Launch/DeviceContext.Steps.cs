@@ -38,6 +38,7 @@ internal sealed partial class DeviceContext
                 IDeviceEvent? before = NextEvent();
                 foreach (PreparedLaunch launch in plan.LaunchesOf(step))
                 {
+                    if (launch is PreparedNothing) continue;
                     Enqueue(launch);
                     launches.Add(launch.Source);
                     NextEvent();

@@ -72,6 +72,14 @@ internal sealed class PreparedLibraryCall(PlanLaunch source, IPreparedCall call,
     public override void Dispose() => call.Dispose();
 }
 
+/// <summary>A launch that another optimization profile has.</summary>
+internal sealed class PreparedNothing(PlanLaunch source) : PreparedLaunch(source)
+{
+    public override void Patch(IDevice device, ReadOnlySpan<ulong> addresses) { }
+
+    public override void Enqueue(IDeviceStream stream) { }
+}
+
 internal sealed class PreparedCopy(PlanLaunch source, BufferPlace from, BufferPlace to, long byteCount) : PreparedLaunch(source)
 {
     private ulong _from, _to;

@@ -20,6 +20,7 @@ internal sealed class ShapeLayout
     public ShapeLayout(Plan plan, PlanTables tables, IReadOnlyList<TensorData> blobs, string name, int epoch, IReadOnlyDictionary<string, long> symbols, IReadOnlyList<ShapeLayout>? larger = null)
     {
         (_plan, _tables, _name, _epoch) = (plan, tables, name, epoch);
+        Profile = ProfileSymbols.Find(plan, symbols);
         _extents = new long[tables.Extents.Length];
         for (int i = 0; i < _extents.Length; i++)
         {
@@ -54,6 +55,9 @@ internal sealed class ShapeLayout
         for (int b = 0; b < _byteCounts.Length; b++) if (other.Offsets[b] >= 0 && _byteCounts[b] > other._byteCounts[b]) return false;
         return true;
     }
+
+    /// <summary>The optimization profile whose launches run.</summary>
+    public int Profile { get; }
 
     /// <summary>Where the epoch's scratch buffers lie in its arena; -1 for buffers elsewhere.</summary>
     public long[] Offsets { get; }

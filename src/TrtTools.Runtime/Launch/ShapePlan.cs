@@ -111,6 +111,7 @@ internal sealed class ShapePlan : IDisposable
     public bool TryMove(ShapeLayout layout, long[] key)
     {
         ShapeLayout before = Layout;
+        if (layout.Profile != before.Profile) return false;
         List<(PreparedLaunch[] Launches, int[] Changed, int Index, PreparedKernel Launch)> moved = [];
         Layout = layout;
         try
@@ -121,7 +122,7 @@ internal sealed class ShapePlan : IDisposable
                 if (!_changed.TryGetValue(step, out int[]? changed)) _changed.Add(step, changed = new int[launches.Length]);
                 for (int i = 0; i < launches.Length; i++)
                 {
-                    if (!Differs(extents[i], before, layout)) continue;
+                    if (launches[i] is PreparedNothing || !Differs(extents[i], before, layout)) continue;
                     if (launches[i] is not PreparedKernel old) return Undo();
                     PreparedKernel made = PrepareKernel(old.Source, old.Source.Kernel, afterKernel: old.Shape.Programmatic);
                     moved.Add((launches, changed, i, made));
@@ -210,6 +211,11 @@ internal sealed class ShapePlan : IDisposable
             for (int i = 0; i < launches.Length; i++)
             {
                 PlanLaunch launch = segment.Launches[i];
+                if (launch.Profiles.Count > 0 && !launch.Profiles.Contains((uint)Layout.Profile))
+                {
+                    launches[i] = new PreparedNothing(launch);
+                    continue;
+                }
                 launches[i] = launch.CallCase switch
                 {
                     PlanLaunch.CallOneofCase.Kernel => PrepareKernel(launch, launch.Kernel, afterKernel),
