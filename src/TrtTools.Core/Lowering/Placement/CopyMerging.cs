@@ -92,7 +92,7 @@ internal sealed class CopyMerging
 
     private void Rebase(Storage all, Dictionary<Storage, DimExpr> starts)
     {
-        TensorView Map(TensorView view) => starts.TryGetValue(view.Storage, out DimExpr start) ? view with { Storage = all, Offset = view.Offset + start } : view;
+        TensorView Map(TensorView view) => starts.TryGetValue(view.Storage, out DimExpr? start) ? view with { Storage = all, Offset = view.Offset + start } : view;
         foreach (Operation operation in _operations)
         {
             if (operation.IsHost) continue;

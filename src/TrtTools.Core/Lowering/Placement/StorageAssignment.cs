@@ -62,7 +62,9 @@ internal sealed class StorageAssignment
         if (!operation.IsMap() || operation.Nests[0] is not { Result: LoadExpr load } copy) return;
         if (!IsWhole(copy, load)) return;
         Storage source = load.Source.Storage, target = copy.Target.Storage;
-        bool keepsOrder = load.Source.Rank != copy.Space.Count;
+        bool keepsOrder = !load.Source.Shape.SequenceEqual(copy.Space.Select(a => a.Extent));
+        // What a move makes of all of a value is a view of that.
+        if (copy.Place is null && target.Kind == StorageKind.Scratch) return;
         // Through reshapes to what is written. Into a part of something only such that every part of it has that shape too: axes that were merged.
         while (_graph.WritersOf(source) is [{ KeepsOrder: true } reshape] && reshape.Nests[0] is { Result: LoadExpr inner, Place: null } && inner.Source.Storage.Kind == StorageKind.Scratch)
         {
