@@ -66,6 +66,11 @@ Describe 'Compare-EngineOutput' {
     It 'has tolerances of single outputs' {
         $int8 = $graph | Build-Engine -Device Cpu -Int8 -CalibrationData $calibrationData
         ($int8 | Compare-EngineOutput -InputData $calibrationData -AbsoluteTolerance 1e-9 -OutputTolerance @{ logits = 1000 }).Passed | Should -BeTrue
+        $own = $int8 | Compare-EngineOutput -InputData $calibrationData -Comparator Max -OutputComparator @{ logits = @{ Comparator = 'Cosine'; Threshold = 0.5 } }
+        $own.Comparator | Should -Be 'Cosine'
+        $own.Passed | Should -BeTrue
+        { $int8 | Compare-EngineOutput -OutputComparator @{ logits = 'Cosin' } -ErrorAction Stop } | Should -Throw '*Cosine*' -ErrorId 'OptionInvalid,TrtTools.Cmdlets.CompareEngineOutputCommand'
+        { $int8 | Compare-EngineOutput -OutputComparator @{ logit = 'Cosine' } -ErrorAction Stop } | Should -Throw "*'logits'*" -ErrorId 'OptionInvalid,TrtTools.Cmdlets.CompareEngineOutputCommand'
         { $int8 | Compare-EngineOutput -OutputTolerance @{ logits = 'a' } -ErrorAction Stop } | Should -Throw -ErrorId 'OptionInvalid,TrtTools.Cmdlets.CompareEngineOutputCommand'
     }
 

@@ -67,6 +67,10 @@ public sealed class CompareEngineOutputCommand : EngineCmdlet
     public IDictionary? OutputTolerance { get; set; }
 
     [Parameter]
+    [ValidateNotNull]
+    public IDictionary? OutputComparator { get; set; }
+
+    [Parameter]
     public SwitchParameter RequireFinite { get; set; }
 
     [Parameter]
@@ -96,7 +100,7 @@ public sealed class CompareEngineOutputCommand : EngineCmdlet
             InputShape = Arguments.Shapes(InputShape, nameof(InputShape)), TopK = TopK,
             AbsoluteTolerance = MyInvocation.BoundParameters.ContainsKey(nameof(AbsoluteTolerance)) ? AbsoluteTolerance : null,
             RelativeTolerance = MyInvocation.BoundParameters.ContainsKey(nameof(RelativeTolerance)) ? RelativeTolerance : null,
-            Comparator = Comparator, Threshold = MyInvocation.BoundParameters.ContainsKey(nameof(Threshold)) ? Threshold : null, Quantile = Quantile, OutputTolerances = Tolerances(), RequireFinite = RequireFinite,
+            Comparator = Comparator, Threshold = MyInvocation.BoundParameters.ContainsKey(nameof(Threshold)) ? Threshold : null, Quantile = Quantile, OutputTolerances = Tolerances(), OutputComparators = ComparatorArgument.Read(OutputComparator), RequireFinite = RequireFinite,
             IgnoreShape = IgnoreShape, TopIndex = TopIndex, PlotPath = Folder(), Force = Force,
         });
         if (Layer)

@@ -34,26 +34,32 @@ internal static class ModelLint
 
     private static void CheckIrVersion(OnnxGraph graph, LintLog log)
     {
+        if (graph.Metadata.ContainsKey(OnnxGraph.StrippedKey)) log.Warning("WeightsStripped", "", "The model's weights were taken out: it is whole, and computes with zeros", "Put them back: Compress-OnnxWeight -Restore original.onnx");
         if (graph.IrVersion <= 0)
         {
             log.Error("IrVersionMissing", "", "The model states no IR version", "Export-OnnxGraph writes one");
             graph.IrVersion = 0;
         }
-        void Needs(long version, string what, string node = "")
+        foreach ((long version, string what, string node) in IrVersionsNeeded(graph))
         {
             if (graph.IrVersion > 0 && graph.IrVersion < version) log.Error("IrVersionTooOld", node, $"{what}, which came with IR version {version}; the model is of version {graph.IrVersion}", "Export-OnnxGraph raises the version");
         }
+    }
+
+    /// <summary>What the model holds that came with a later IR version than the first: the version, and a sentence and a node to name.</summary>
+    internal static IEnumerable<(long Version, string What, string Node)> IrVersionsNeeded(OnnxGraph graph)
+    {
         Value? free = graph.Body.Initializers.FirstOrDefault(v => !v.IsGraphInput);
-        if (free is not null) Needs(4, $"Initializer '{free.Name}' is no input");
-        if (graph.FunctionTable.Values.FirstOrDefault() is { } function) Needs(8, $"There is a function '{function.Domain}::{function.Name}'");
+        if (free is not null) yield return (4, $"Initializer '{free.Name}' is no input", "");
+        if (graph.FunctionTable.Values.FirstOrDefault() is { } function) yield return (8, $"There is a function '{function.Domain}::{function.Name}'", "");
         Node? overloaded = graph.Body.NodesWithSubgraphs.FirstOrDefault(n => n.Overload.Length > 0);
-        if (overloaded is not null) Needs(10, $"Node '{overloaded.DisplayName}' names an overload", overloaded.DisplayName);
+        if (overloaded is not null) yield return (10, $"Node '{overloaded.DisplayName}' names an overload", overloaded.DisplayName);
         Node? annotated = graph.Body.NodesWithSubgraphs.FirstOrDefault(n => n.Remainder is Onnx.Proto.NodeProto { MetadataProps.Count: > 0 });
-        if (annotated is not null) Needs(10, $"Node '{annotated.DisplayName}' carries metadata", annotated.DisplayName);
+        if (annotated is not null) yield return (10, $"Node '{annotated.DisplayName}' carries metadata", annotated.DisplayName);
         foreach (IGrouping<long, Value> group in graph.Body.Values.Where(v => v.Type is not null).GroupBy(v => IrVersionOf(v.Type!.DataType)).Where(g => g.Key > 4).OrderBy(g => g.Key))
         {
             Value value = group.First();
-            Needs(group.Key, $"'{value.Name}' is {value.Type!.DataType}", value.Producer?.DisplayName ?? "");
+            yield return (group.Key, $"'{value.Name}' is {value.Type!.DataType}", value.Producer?.DisplayName ?? "");
         }
     }
 

@@ -122,6 +122,7 @@ internal sealed class BuildContext
     /// <summary>Names every operator that the CPU does not run, in one error.</summary>
     public void CheckOperators()
     {
+        Source.RequireWeights();
         List<OperatorSupport> missing = [.. OperatorAudit.Check(Source, SupportTarget.Cpu, detailed: false).Where(o => !o.Supported)];
         if (missing.Count == 0) return;
         string Name(OperatorSupport o) => o.Domain == "ai.onnx" ? o.Operator : $"{o.Domain}::{o.Operator}";

@@ -51,6 +51,9 @@ public sealed record CompareOptions
     /// <summary>Tolerances of single outputs, before those of all.</summary>
     public IReadOnlyDictionary<string, (double? Absolute, double? Relative)> OutputTolerances { get; init; } = new Dictionary<string, (double?, double?)>();
 
+    /// <summary>Comparators of single outputs, before the one of all.</summary>
+    public IReadOnlyDictionary<string, OutputComparator> OutputComparators { get; init; } = new Dictionary<string, OutputComparator>();
+
     /// <summary>An output with a NaN or an infinity fails, whatever the reference has there.</summary>
     public bool RequireFinite { get; init; }
 
@@ -68,4 +71,14 @@ public sealed record CompareOptions
 
     /// <summary>The K of top-K agreement.</summary>
     public int TopK { get; init; } = 5;
+
+    /// <summary>What holds for one output.</summary>
+    internal CompareOptions For(string output) => !OutputComparators.TryGetValue(output, out OutputComparator? own) ? this
+        : this with { Comparator = own.Comparator, Threshold = own.Threshold, Quantile = own.Quantile ?? Quantile, TopIndex = own.TopIndex ?? TopIndex };
 }
+
+/// <summary>What decides on one output.</summary>
+/// <param name="Threshold">The comparator's limit; its default when null.</param>
+/// <param name="Quantile">The share of elements that Quantile looks at; that of all outputs when null.</param>
+/// <param name="TopIndex">Compares the places of so many largest elements; as for all outputs when null.</param>
+public sealed record OutputComparator(ComparatorKind Comparator, double? Threshold = null, double? Quantile = null, int? TopIndex = null);

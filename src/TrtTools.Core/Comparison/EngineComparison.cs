@@ -14,6 +14,7 @@ public static class EngineComparison
     public static IReadOnlyList<OutputComparison> Compare(Engine engine, CompareOptions options, Report report, CancellationToken stop)
     {
         CheckOptions(options);
+        CheckNames(options, [.. engine.Outputs.Select(o => o.Name)]);
         using IReferenceSource reference = ReferenceSource.Of(engine, options, report, stop);
         InputSource data = reference.Inputs ?? options.InputData ?? Synthetic(engine, options, report);
         Dictionary<string, OutputStatistics> statistics = engine.Outputs.ToDictionary(o => o.Name, o => StatisticsOf(o.Name, options), StringComparer.Ordinal);
@@ -29,7 +30,7 @@ public static class EngineComparison
             {
                 if (!expected.TryGetValue(output.Name, out TensorData? wanted)) continue;
                 seen.Add(output.Name);
-                (TensorData mine, TensorData theirs) = Prepare(((Tensor)actual[output.Name]!).Content, wanted, options);
+                (TensorData mine, TensorData theirs) = Prepare(((Tensor)actual[output.Name]!).Content, wanted, options.For(output.Name));
                 statistics[output.Name].Add(mine, theirs);
             }
             sample++;
@@ -46,7 +47,7 @@ public static class EngineComparison
         {
             foreach (string name in seen.Order(StringComparer.Ordinal).Where(n => statistics[n].FirstErrors.Length > 0)) ErrorPlot.Write(folder, statistics[name], $"{engine.Name} {name}", options.Force);
         }
-        return [.. engine.Outputs.Where(o => seen.Contains(o.Name)).Select(o => Judge(engine, statistics[o.Name], options, reference.Description))];
+        return [.. engine.Outputs.Where(o => seen.Contains(o.Name)).Select(o => Judge(engine, statistics[o.Name], options.For(o.Name), reference.Description))];
     }
 
     internal static InputSource Synthetic(Engine engine, CompareOptions options, Report report)
@@ -68,7 +69,22 @@ public static class EngineComparison
         return InputSources.Synthetic(inputs, 1);
     }
 
+    /// <summary>Refuses limits of what is not compared.</summary>
+    internal static void CheckNames(CompareOptions options, IReadOnlyCollection<string> names)
+    {
+        foreach (string name in options.OutputComparators.Keys.Concat(options.OutputTolerances.Keys).Order(StringComparer.Ordinal))
+        {
+            if (!names.Contains(name, StringComparer.Ordinal)) throw new TrtToolsException(ErrorCode.OptionInvalid, $"Output '{name}'", "nothing of this name is compared", NearestName.Advice(name, names, "output"), "Correct the name");
+        }
+    }
+
     internal static void CheckOptions(CompareOptions options)
+    {
+        CheckOne(options);
+        foreach (string name in options.OutputComparators.Keys.Order(StringComparer.Ordinal)) CheckOne(options.For(name));
+    }
+
+    private static void CheckOne(CompareOptions options)
     {
         foreach ((string name, double? value) in new[] { ("AbsoluteTolerance", options.AbsoluteTolerance), ("RelativeTolerance", options.RelativeTolerance) })
         {
@@ -105,6 +121,7 @@ public static class EngineComparison
     /// <summary>Figures of one output or layer, with the tolerances that hold for it.</summary>
     internal static OutputStatistics StatisticsOf(string name, CompareOptions options)
     {
+        options = options.For(name);
         (double? absolute, double? relative) = Verdicts.Tolerances(name, options);
         double missing = options.Comparator == ComparatorKind.Scale ? 0 : Verdicts.PolygraphyTolerance;
         return new OutputStatistics(name, options.TopK, relative ?? missing, absolute ?? missing, options.Comparator == ComparatorKind.Index ? (int)(options.Threshold ?? 0) : null);

@@ -28,6 +28,7 @@ public static class LayerComparison
         using OnnxGraph original = OnnxFile.Import(path, report, stop);
         (IReadOnlyList<LayerTap> taps, OnnxGraph running) = LayerTaps.Find(engine, original, report, stop);
         using OnnxGraph tapped = running;
+        EngineComparison.CheckNames(options, [.. taps.Select(t => t.Tensor)]);
         using ActivationTap reference = new(original, taps.Select(t => original.Body.Find(t.Tensor)!), LimitBytes, stop);
         OrtOptions settings = OnnxRuntimeHost.OptionsOf(engine.StepRequest.Settings, engine.Name, profile: false);
         using OrtSession session = OrtSession.Create(OnnxFile.Serialize(tapped), settings, stop);
@@ -52,7 +53,7 @@ public static class LayerComparison
             sample++;
         }
         if (sample == 0) throw new TrtToolsException(ErrorCode.DataNotFound, data.Description, "it holds no samples", "At least one", "Give other input data");
-        Dictionary<string, Verdict> verdicts = taps.ToDictionary(t => t.Tensor, t => Verdicts.Of(statistics[t.Tensor], options, EngineComparison.IsExact(engine)), StringComparer.Ordinal);
+        Dictionary<string, Verdict> verdicts = taps.ToDictionary(t => t.Tensor, t => Verdicts.Of(statistics[t.Tensor], options.For(t.Tensor), EngineComparison.IsExact(engine)), StringComparer.Ordinal);
         HashSet<string> begins = Begins(original, verdicts);
         return [.. taps.Select(t => Describe(engine, t, statistics[t.Tensor], verdicts[t.Tensor], begins.Contains(t.Tensor), Path.GetFileName(path)))];
     }

@@ -1,6 +1,6 @@
 using System.Globalization;
-using TrtTools.Evaluation;
 using TrtTools.Ir;
+using TrtTools.Surgery;
 using TrtTools.Tensors;
 
 namespace TrtTools.Inspection;
@@ -47,8 +47,7 @@ public static class SparsityCheck
         foreach (Node node in graph.Body.NodesWithSubgraphs.Concat(graph.FunctionTable.Values.SelectMany(f => f.Body.NodesWithSubgraphs)))
         {
             stop.ThrowIfCancellationRequested();
-            if (Weight(node) is not ({ } value, { } data) || !Data.TensorStatistics.Knows(data.Type) || data.Rank < 2 || data.ElementCount == 0) continue;
-            int axis = SummedAxis(node, data.Rank);
+            if (SummedWeight.Of(node) is not var (value, data, axis)) continue;
             (long groups, long dense, long zeros) = Count(data, axis);
             string reason = data.Shape[axis] % 4 != 0 ? string.Create(CultureInfo.InvariantCulture, $"the summed axis has {data.Shape[axis]} elements, no multiple of 4")
                 : dense > 0 ? string.Create(CultureInfo.InvariantCulture, $"{dense} of {groups} groups have more than two that are not zero") : "";
@@ -60,23 +59,6 @@ public static class SparsityCheck
         }
         return found;
     }
-
-    private static (Value?, TensorData?) Weight(Node node)
-    {
-        if (!(node.Is("Conv") || node.Is("ConvTranspose") || node.Is("Gemm") || node.Is("MatMul"))) return default;
-        Value? value = node.Input(1);
-        while (value?.Producer is { } producer && (producer.Is("DequantizeLinear") || producer.Is("QuantizeLinear") || producer.Is("Identity") || producer.Is("Cast"))) value = producer.Input(0);
-        return value is null ? default : (value, value.Data ?? ConstantReader.Read(value));
-    }
-
-    /// <summary>The axis along which products are summed: a Conv's input channels, a product's inner extent.</summary>
-    private static int SummedAxis(Node node, int rank) => node.OpType switch
-    {
-        "Conv" => 1,
-        "ConvTranspose" => 0,
-        "Gemm" => node.Attributes.Int("transB", 0) != 0 ? 1 : 0,
-        _ => rank - 2,
-    };
 
     private static (long Groups, long Dense, long Zeros) Count(TensorData data, int axis)
     {

@@ -81,6 +81,16 @@ public sealed class OnnxGraph : IDisposable
     /// <summary>What Invoke-LayerFusion fused, and what it did not and why.</summary>
     public IReadOnlyList<FusionRecord> FusionReport { get; internal set; } = [];
 
+    /// <summary>Where the metadata of a graph without its weights say which were taken out.</summary>
+    internal const string StrippedKey = "trttools.stripped";
+
+    /// <summary>Refuses what computes with the weights, or moves them about, when they were taken out.</summary>
+    internal void RequireWeights()
+    {
+        if (!Metadata.ContainsKey(StrippedKey)) return;
+        throw new TrtToolsException(ErrorCode.DataInvalid, Name, "its weights were taken out (Compress-OnnxWeight -Strip)", "A graph with its weights", "Put them back first: Compress-OnnxWeight -Restore original.onnx");
+    }
+
     /// <summary>Opset of ai.onnx.</summary>
     internal long OnnxOpset => OpsetImports.GetValueOrDefault("", 1);
 

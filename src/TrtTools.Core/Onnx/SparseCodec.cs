@@ -7,6 +7,20 @@ namespace TrtTools.Onnx;
 /// <summary>Sparse initializers are held dense, as every reader needs them, and written as they were.</summary>
 internal static class SparseCodec
 {
+    /// <summary>A tensor of zeros that takes no room in a file: its one element that is written down is a zero too, since readers want one.</summary>
+    public static TensorData Zeros(DataType type, ReadOnlySpan<long> shape)
+    {
+        SparseTensorProto sparse = new()
+        {
+            Values = new TensorProto { DataType = (int)type, RawData = Google.Protobuf.ByteString.CopyFrom(new byte[type.BitSize() / 8]) },
+            Indices = new TensorProto { DataType = (int)DataType.Int64, RawData = Google.Protobuf.ByteString.CopyFrom(new byte[sizeof(long)]) },
+        };
+        sparse.Values.Dims.Add(1);
+        sparse.Indices.Dims.Add(1);
+        sparse.Dims.Add(shape.ToArray());
+        return TensorData.FromBytes(type, shape, new byte[type.ByteCount(TensorData.CountElements(shape))], new TensorRemainder(new TensorProto(), TensorForm.Sparse, Sparse: sparse));
+    }
+
     public static TensorData Read(SparseTensorProto sparse, string subject, TensorReader readTensor)
     {
         if (sparse.Values is null || sparse.Indices is null) throw Malformed.Model(subject, "it has no values or no indices", "A sparse tensor holds both");

@@ -15,6 +15,7 @@ public static class GraphOptimizer
     {
         ArgumentNullException.ThrowIfNull(graph);
         ArgumentNullException.ThrowIfNull(options);
+        graph.RequireWeights();
         List<Pass> passes = Choose(options);
         OnnxGraph copy = graph.Copy();
         OverridableInputs.Drop(copy, report);

@@ -15,6 +15,7 @@ public static class LayerFusion
     {
         ArgumentNullException.ThrowIfNull(graph);
         ArgumentNullException.ThrowIfNull(options);
+        graph.RequireWeights();
         List<Composite> own = ReadOwn(options);
         IReadOnlyList<FusionPattern> patterns = own.Count == 0 ? FusionPatterns.BuiltIn : FusionPatterns.With(own);
         string[] names = [.. patterns.Select(p => p.Name)];

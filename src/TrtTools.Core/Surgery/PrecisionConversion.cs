@@ -18,6 +18,7 @@ public static class PrecisionConversion
         ArgumentNullException.ThrowIfNull(graph);
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(report);
+        graph.RequireWeights();
         if (options.Precision is not (DataType.Float16 or DataType.BFloat16 or DataType.Float32))
             throw new TrtToolsException(ErrorCode.OptionInvalid, "-Precision", $"it is {options.Precision}", "Fp16, Bf16 or Fp32", "Give one of these");
         GraphEdit edit = new(graph);

@@ -88,6 +88,25 @@ public sealed class ComparatorTests
         Assert.Equal(("", "it holds NaN"), (Judge(new CompareOptions(), [float.NaN], [float.NaN]), Judge(new CompareOptions { RequireFinite = true }, [float.NaN], [float.NaN])));
 
     [Fact]
+    public void Each_output_has_a_comparator_of_its_own()
+    {
+        using Engine engine = EngineBuilder.Build(TestGraphs.Parse("x: Float32[1,4] -> a, b, c { a = Mul(x, x); b = Neg(x); c = Exp(x) }"), new BuildOptions { Device = DeviceKind.Cpu, OptimizationLevel = 0 }, Report.None, CancellationToken.None);
+        using Engine other = EngineBuilder.Build(TestGraphs.Parse("x: Float32[1,4] -> a, b, c { k = Float32[] 1.01; m = Mul(x, x); a = Mul(m, k); n = Neg(x); b = Mul(n, k); e = Exp(x); c = Mul(e, k) }"), new BuildOptions { Device = DeviceKind.Cpu, OptimizationLevel = 0 }, Report.None, CancellationToken.None);
+        CompareOptions options = new()
+        {
+            ReferenceEngine = other, InputData = InputSources.FromDictionaries([new Dictionary<string, object> { ["x"] = new float[] { 1, 2, 3, 4 } }], InputInfo.Of(engine)),
+            OutputComparators = new Dictionary<string, OutputComparator> { ["b"] = new(ComparatorKind.Cosine), ["c"] = new(ComparatorKind.Index, TopIndex: 2) },
+        };
+        IReadOnlyList<OutputComparison> found = EngineComparison.Compare(engine, options, Report.None, CancellationToken.None);
+        Assert.Equal([("a", ComparatorKind.Scale, false), ("b", ComparatorKind.Cosine, true), ("c", ComparatorKind.Index, true)], found.Select(f => (f.Output, f.Comparator, f.Passed)));
+        Assert.Equal([4, 4, 2], found.Select(f => f.ElementCount));
+        Assert.All(EngineComparison.Compare(engine, options with { OutputComparators = new Dictionary<string, OutputComparator>() }, Report.None, CancellationToken.None), f => Assert.False(f.Passed));
+        TrtToolsException unknown = Assert.Throws<TrtToolsException>(() => EngineComparison.Compare(engine, options with { OutputComparators = new Dictionary<string, OutputComparator> { ["bb"] = new(ComparatorKind.Max) } }, Report.None, CancellationToken.None));
+        Assert.Contains("Did you mean 'b'?", unknown.Message, StringComparison.Ordinal);
+        Assert.Throws<TrtToolsException>(() => EngineComparison.Compare(engine, options with { OutputComparators = new Dictionary<string, OutputComparator> { ["b"] = new(ComparatorKind.Max, Threshold: 1) } }, Report.None, CancellationToken.None));
+    }
+
+    [Fact]
     public void An_outputs_own_tolerance_comes_first()
     {
         CompareOptions options = new() { AbsoluteTolerance = 1e-9, OutputTolerances = new Dictionary<string, (double?, double?)> { ["y"] = (0.5, null) } };
