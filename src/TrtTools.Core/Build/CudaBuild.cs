@@ -229,6 +229,7 @@ internal static class CudaBuild
         if (layer.Profiles.Count > 0) result.Name += $" (profile {string.Join(", ", layer.Profiles)})";
         result.SourceNodes.Clear();
         result.SourceNodes.Add(nodes);
+        LayerTensorNames.Translate(result.Tensors, form);
         return result;
     }
 }

@@ -1,11 +1,8 @@
 using System.Globalization;
 using TrtTools.Data;
-using TrtTools.Engines;
 using TrtTools.Execution;
 using TrtTools.Ir;
-using TrtTools.Launch;
 using TrtTools.Onnx;
-using TrtTools.Ort;
 using TrtTools.Quantization;
 using TrtTools.Surgery;
 using TrtTools.Tensors;
@@ -22,17 +19,12 @@ public static class LayerComparison
         ArgumentNullException.ThrowIfNull(engine);
         ArgumentNullException.ThrowIfNull(options);
         EngineComparison.CheckOptions(options);
-        if (options.ReferenceEngine is not null || options.ExpectedPath is not null) throw new TrtToolsException(ErrorCode.OptionInvalid, "Reference", "layers are compared with the original model only", "OnnxRuntime or an .onnx file", "Leave -Reference out");
-        if (!string.Equals(engine.Device, "Cpu", StringComparison.Ordinal)) throw new TrtToolsException(ErrorCode.DeviceUnsupported, $"The engine '{engine.Name}'", $"it runs on {engine.Device}", "A CPU engine, whose layers can be looked into", "Build one with -Device Cpu");
-        string path = options.ModelPath ?? engine.Provenance.ModelPath ?? throw new TrtToolsException(ErrorCode.ModelNotFound, $"The engine '{engine.Name}'", "it was built from a graph that came from no file", "The ONNX file that it was built from", "Give -ModelPath");
-        using OnnxGraph original = OnnxFile.Import(path, report, stop);
-        (IReadOnlyList<LayerTap> taps, OnnxGraph running) = LayerTaps.Find(engine, original, report, stop);
-        using OnnxGraph tapped = running;
+        if (options.ReferenceEngine is not null || options.ExpectedPath is not null || options.Expected is not null) throw new TrtToolsException(ErrorCode.OptionInvalid, "Reference", "layers are compared with the original model only", "OnnxRuntime, a graph or an .onnx file", "Leave -Reference out");
+        using OnnxGraph original = Original(engine, options, report, stop, out string model);
+        using ILayerSource layers = string.Equals(engine.Device, "Cpu", StringComparison.Ordinal) ? HostLayerSource.Open(engine, original, report, stop) : DeviceLayerSource.Open(engine, original, report, stop);
+        IReadOnlyList<LayerTap> taps = layers.Taps;
         EngineComparison.CheckNames(options, [.. taps.Select(t => t.Tensor)]);
         using ActivationTap reference = new(original, taps.Select(t => original.Body.Find(t.Tensor)!), LimitBytes, stop);
-        OrtOptions settings = OnnxRuntimeHost.OptionsOf(engine.StepRequest.Settings, engine.Name, profile: false);
-        using OrtSession session = OrtSession.Create(OnnxFile.Serialize(tapped), settings, stop);
-        Dictionary<string, LayerTap> byTensor = taps.ToDictionary(t => t.Tensor, StringComparer.Ordinal);
         Dictionary<string, OutputStatistics> statistics = taps.ToDictionary(t => t.Tensor, t => EngineComparison.StatisticsOf(t.Tensor, options), StringComparer.Ordinal);
         InputSource data = options.InputData ?? EngineComparison.Synthetic(engine, options, report);
         IReadOnlyList<InputInfo> described = InputInfo.Of(engine);
@@ -45,8 +37,8 @@ public static class LayerComparison
             foreach (IReadOnlyDictionary<string, TensorData> part in reference.Run(outside, stop))
             {
                 // One group of tensors at a time, so that large models do not fill the memory.
-                IReadOnlyDictionary<string, TensorData> mine = session.Run(given, [.. part.Keys.Select(n => byTensor[n].EngineValue).Distinct(StringComparer.Ordinal)], stop);
-                foreach ((string name, TensorData expected) in part) statistics[name].Add(mine[byTensor[name].EngineValue], expected);
+                IReadOnlyDictionary<string, TensorData> mine = layers.Run(given, [.. part.Keys], stop);
+                foreach ((string name, TensorData expected) in part) statistics[name].Add(mine[name], expected);
                 done += part.Count;
                 report.Progress("Comparing layers", string.Create(CultureInfo.InvariantCulture, $"{engine.Name}: sample {sample + 1}, {done} of {taps.Count} tensors"), data.Count is > 0 and long count ? (sample + (double)done / taps.Count) / count : double.NaN);
             }
@@ -55,7 +47,23 @@ public static class LayerComparison
         if (sample == 0) throw new TrtToolsException(ErrorCode.DataNotFound, data.Description, "it holds no samples", "At least one", "Give other input data");
         Dictionary<string, Verdict> verdicts = taps.ToDictionary(t => t.Tensor, t => Verdicts.Of(statistics[t.Tensor], options.For(t.Tensor), EngineComparison.IsExact(engine)), StringComparer.Ordinal);
         HashSet<string> begins = Begins(original, verdicts);
-        return [.. taps.Select(t => Describe(engine, t, statistics[t.Tensor], verdicts[t.Tensor], begins.Contains(t.Tensor), Path.GetFileName(path)))];
+        if (options.PlotPath is { } folder)
+        {
+            foreach (LayerTap tap in taps.Where(t => verdicts[t.Tensor].Reason.Length > 0 && statistics[t.Tensor].FirstErrors.Length > 0)) ErrorPlot.Write(folder, statistics[tap.Tensor], $"{engine.Name} {tap.Tensor}", options.Force);
+        }
+        return [.. taps.Select(t => Describe(engine, t, statistics[t.Tensor], verdicts[t.Tensor], begins.Contains(t.Tensor), model))];
+    }
+
+    private static OnnxGraph Original(Engine engine, CompareOptions options, Report report, CancellationToken stop, out string model)
+    {
+        if (options.ReferenceGraph is { } graph)
+        {
+            model = graph.Name;
+            return graph.Copy();
+        }
+        string path = options.ModelPath ?? engine.Provenance.ModelPath ?? throw new TrtToolsException(ErrorCode.ModelNotFound, $"The engine '{engine.Name}'", "it was built from a graph that came from no file", "The ONNX file or the graph that it was built from", "Give -ModelPath, or the graph as -Reference");
+        model = Path.GetFileName(path);
+        return OnnxFile.Import(path, report, stop);
     }
 
     private static LayerDifference Describe(Engine engine, LayerTap tap, OutputStatistics found, Verdict verdict, bool begins, string model) => new()

@@ -10,6 +10,8 @@ using TrtTools.Tensors;
 namespace TrtTools.Comparison;
 
 /// <summary>One value that can be had from an engine and from the original model.</summary>
+/// <param name="Tensor">Its name in the original model.</param>
+/// <param name="EngineValue">Its name in the engine; empty where the engine knows it by the original's.</param>
 internal sealed record LayerTap(int Index, EngineLayer Layer, string Tensor, string EngineValue);
 
 /// <summary>Finds the values at the ends of an engine's layers, under their names in the engine and in the original model. Values inside a layer are left alone:

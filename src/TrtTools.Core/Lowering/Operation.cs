@@ -38,6 +38,9 @@ internal sealed class Operation
 
     public IReadOnlyList<TensorView>? OutputViews { get; set; }
 
+    /// <summary>See <see cref="Region.Values"/>.</summary>
+    public List<LayerValue> Values { get; } = [];
+
     public bool IsHost => HostNodes.Count > 0;
 
     public override string ToString() => string.Join(" + ", Operators);

@@ -23,7 +23,7 @@ internal static class ProgramAssembly
             }
             steps.Add(new RegionStep(new Region
             {
-                Name = stepName, Kind = operation.Kind, Operators = operation.ToString(), Nests = operation.Nests, Facts = operation.Facts, Sequence = operation.Sequence, SourceNodes = operation.SourceNodes,
+                Name = stepName, Kind = operation.Kind, Operators = operation.ToString(), Nests = operation.Nests, Facts = operation.Facts, Sequence = operation.Sequence, SourceNodes = operation.SourceNodes, Values = operation.Values,
             }));
         }
         return new LoweredProgram

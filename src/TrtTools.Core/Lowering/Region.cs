@@ -17,6 +17,9 @@ internal enum RegionKind
     Nests,
 }
 
+/// <summary>A whole value that a region leaves in memory, and the names of the graph's tensors that it equals.</summary>
+internal sealed record LayerValue(IReadOnlyList<string> Tensors, TensorView View);
+
 /// <summary>
 /// What one step computes: nests in order, the last ones writing what others read. <see cref="Facts"/> says the same in the terms of a library or of a hand-made kernel
 /// (a tactic may use it instead of the nests, and must give the same).
@@ -41,6 +44,9 @@ internal sealed class Region
 
     /// <summary>Nodes of the imported model that it stands for.</summary>
     public IReadOnlyList<string> SourceNodes { get; init; } = [];
+
+    /// <summary>What can be read when the region has run, before later ones take its memory.</summary>
+    public IReadOnlyList<LayerValue> Values { get; init; } = [];
 
     public override string ToString() => $"{Name} ({Operators})";
 }

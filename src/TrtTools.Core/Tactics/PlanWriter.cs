@@ -102,6 +102,7 @@ internal sealed class PlanWriter
             written.Profiles.Add(profiles);
             segment.Launches.Add(written);
         }
+        layer.Tensors.Add(region.Values.Where(v => _buffers.ContainsKey(v.View.Storage)).Select(Write));
     }
 
     private Engines.Proto.Launch Write(TacticLaunch launch, Region region, uint layer, int count)
@@ -121,6 +122,15 @@ internal sealed class PlanWriter
             case CopyTacticLaunch copy: result.Copy = new CopyCall { From = Write(copy.From), To = Write(copy.To), Bytes = _extents.Add(copy.Bytes) }; break;
             case FillTacticLaunch fill: result.Fill = new FillCall { To = Write(fill.To), Bytes = _extents.Add(fill.Bytes), Value = fill.Value }; break;
         }
+        return result;
+    }
+
+    private LayerTensor Write(LayerValue value)
+    {
+        LayerTensor result = new() { Buffer = _buffers[value.View.Storage], Offset = value.View.Offset.Text };
+        result.Names.Add(value.Tensors);
+        result.Shape.Add(value.View.Shape.Select(e => e.Text));
+        result.Strides.Add(value.View.Strides.Select(e => e.Text));
         return result;
     }
 

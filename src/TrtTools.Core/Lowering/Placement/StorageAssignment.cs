@@ -200,6 +200,8 @@ internal sealed class StorageAssignment
         {
             LoopNest nest = operation.Nests[i];
             TensorView target = ViewOf(nest.Target.Storage);
+            // Of what several write, or write piece by piece, no one has the whole.
+            if (nest is { Place: null, Target.Storage.Tensors.Count: > 0 } && _graph.WritersOf(nest.Target.Storage) is [_]) operation.Values.Add(new LayerValue(nest.Target.Storage.Tensors, target));
             if (operation.KeepsOrder && InSourceShape(nest, target) is { } copy)
             {
                 operation.Nests[i] = copy;

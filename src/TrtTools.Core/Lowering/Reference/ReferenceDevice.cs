@@ -10,7 +10,8 @@ internal sealed class ReferenceDevice(LoweredProgram program)
     private readonly Dictionary<LoweredStep, HashSet<Storage>> _dying = Lifetimes(program);
 
     /// <summary>Outputs by name. Inputs are those of the program, in any order.</summary>
-    public IReadOnlyDictionary<string, TensorData> Run(IReadOnlyDictionary<string, TensorData> inputs, CancellationToken stop = default)
+    /// <param name="after">Called when a region has run, with a way to read what is in memory then.</param>
+    public IReadOnlyDictionary<string, TensorData> Run(IReadOnlyDictionary<string, TensorData> inputs, CancellationToken stop = default, Action<Region, Func<TensorView, TensorData>>? after = null)
     {
         ReferenceMemory memory = new();
         Dictionary<string, long> symbols = new(StringComparer.Ordinal);
@@ -27,6 +28,7 @@ internal sealed class ReferenceDevice(LoweredProgram program)
             {
                 if (region.Sequence is { } sequence) Run(region, sequence, memory, symbols);
                 else foreach (LoopNest nest in region.Nests) Prepare(nest, null, memory, symbols)(memory);
+                after?.Invoke(region, view => memory.ToTensor(view, symbols));
             }
             else
             {
