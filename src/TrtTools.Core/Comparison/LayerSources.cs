@@ -54,7 +54,7 @@ internal sealed class DeviceLayerSource : ILayerSource
     private readonly DeviceContext _context;
     private readonly ILookup<string, (uint Layer, LayerTensor Tensor)> _tensors;
 
-    private DeviceLayerSource(Execution.Engine engine, DeviceContext context, IReadOnlyList<LayerTap> taps, ILookup<string, (uint, LayerTensor)> tensors) => (_engine, _context, Taps, _tensors) = (engine, context, taps, tensors.ToLookup(t => t.Name, t => (t.Layer, t.Tensor), StringComparer.Ordinal));
+    private DeviceLayerSource(Execution.Engine engine, DeviceContext context, IReadOnlyList<LayerTap> taps, ILookup<string, (uint, LayerTensor)> tensors) => (_engine, _context, Taps, _tensors) = (engine, context, taps, tensors);
 
     public IReadOnlyList<LayerTap> Taps { get; }
 
