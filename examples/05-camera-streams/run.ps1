@@ -10,6 +10,7 @@ param(
     [double] $Duration = 1,
     # Without it Build-Engine uses INT8.
     [switch] $Fp16,
+    [int] $OptimizationLevel = 3,
     [string] $TimingCachePath,
     # Gives the measurement instead of text about it.
     [switch] $PassThru
@@ -56,7 +57,7 @@ $few = [Array]::CreateInstance([byte], [int[]] ([Math]::Min(8, $Stream), $Height
 [Buffer]::BlockCopy($frames, 0, $few, 0, $few.Length)
 
 $range = @{ Min = @{ $name = 1, $Height, $Width, 3 }; Opt = @{ $name = $shape }; Max = @{ $name = $shape } }
-$options = @{ Device = $Device; OptimizationProfile = $range; WarningAction = 'SilentlyContinue' }
+$options = @{ Device = $Device; OptimizationProfile = $range; OptimizationLevel = $OptimizationLevel; WarningAction = 'SilentlyContinue' }
 if ($TimingCachePath) { $options.TimingCachePath = $TimingCachePath }
 if ($Fp16) { $options.Fp16 = $true } else { $options.Int8 = $true; $options.CalibrationData = @{ $name = $few } }
 if ($Device -eq 'Cuda' -and -not $Fp16) { $options.Fp16 = $true }

@@ -8,6 +8,7 @@ param(
     [switch] $Fp16,
     # Seconds to measure each resolution.
     [double] $Duration = 0.5,
+    [int] $OptimizationLevel = 3,
     [string] $TimingCachePath,
     # For models that take long on the CPU.
     [switch] $SkipCheck,
@@ -25,7 +26,7 @@ $name = $graph.Inputs[0].Name
 $profiles = foreach ($pixels in $Size) {
     @{ Min = @{ $name = 1, 3, $pixels, $pixels }; Opt = @{ $name = 1, 3, $pixels, $pixels }; Max = @{ $name = $Batch, 3, $pixels, $pixels } }
 }
-$options = @{ Device = $Device; OptimizationProfile = $profiles; WarningAction = 'SilentlyContinue' }
+$options = @{ Device = $Device; OptimizationProfile = $profiles; OptimizationLevel = $OptimizationLevel; WarningAction = 'SilentlyContinue' }
 if ($Fp16) { $options.Fp16 = $true }
 if ($TimingCachePath) { $options.TimingCachePath = $TimingCachePath }
 $engine = $graph | Build-Engine @options

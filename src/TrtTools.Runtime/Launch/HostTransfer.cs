@@ -6,6 +6,9 @@ namespace TrtTools.Launch;
 /// <summary>Copies between host and device through pinned memory that is kept.</summary>
 internal sealed unsafe class HostTransfer(DeviceProgram program, IDeviceStream stream) : IDisposable
 {
+    /// <summary>A large input goes in such parts: while the device takes one, several threads bring the next into pinned memory.</summary>
+    private const int PartBytes = 16 << 20, PieceBytes = 2 << 20;
+
     private readonly Dictionary<int, IHostMemory> _staging = [];
 
     /// <summary>True while copies from staging memory may be on their way: it must not be written to.</summary>
@@ -16,9 +19,26 @@ internal sealed unsafe class HostTransfer(DeviceProgram program, IDeviceStream s
     {
         if (data.ByteCount == 0) return;
         Grow(slot, data.ByteCount);
-        Copy(data, slot.Staging!.Pointer);
-        stream.CopyToDevice(address, slot.Staging.Pointer, data.ByteCount);
+        byte* staging = slot.Staging!.Pointer;
         IsPending = true;
+        if (data.ByteCount <= PartBytes)
+        {
+            Copy(data, staging);
+            stream.CopyToDevice(address, staging, data.ByteCount);
+            return;
+        }
+        for (long at = 0; at < data.ByteCount; at += PartBytes)
+        {
+            long part = Math.Min(PartBytes, data.ByteCount - at), from = at;
+            Parallel.For(0, (int)((part + PieceBytes - 1) / PieceBytes), piece =>
+            {
+                long start = from + ((long)piece * PieceBytes);
+                int length = (int)Math.Min(PieceBytes, from + part - start);
+                data.Slice(start, length).CopyTo(new Span<byte>(staging + start, length));
+            });
+            stream.CopyToDevice(address + (ulong)at, staging + at, part);
+        }
+        GC.KeepAlive(data);
     }
 
     /// <summary>Queues the copy of what a host step gave.</summary>

@@ -22,7 +22,7 @@ internal sealed class CaseRunner(CudaContext device, IReadOnlyDictionary<KernelS
             foreach (KernelLaunch launch in launches) Launch(made, launch, stream, storage => Buffer(buffers, made, storage));
             stream.Synchronize();
             DeviceBuffer output = Buffer(buffers, made, made.Output.Storage);
-            byte[] content = new byte[output.ByteCount];
+            byte[] content = new byte[made.Output.Type.ByteCount(made.Output.Storage.ElementCount.Evaluate(made.Symbols)!.Value)];
             output.CopyToHost(content);
             return Difference(made, Numbers(TensorData.FromBytes(made.Output.Type, [made.Output.Storage.ElementCount.Evaluate(made.Symbols)!.Value], content)), Numbers(expected));
         }
@@ -35,7 +35,9 @@ internal sealed class CaseRunner(CudaContext device, IReadOnlyDictionary<KernelS
     private DeviceBuffer Buffer(Dictionary<Storage, DeviceBuffer> buffers, KernelCase made, Storage storage)
     {
         if (buffers.TryGetValue(storage, out DeviceBuffer? known)) return known;
-        DeviceBuffer buffer = DeviceBuffer.Allocate(device, storage.Type.ByteCount(storage.ElementCount.Evaluate(made.Symbols)!.Value));
+        long bytes = storage.Type.ByteCount(storage.ElementCount.Evaluate(made.Symbols)!.Value);
+        // Elements of 4 bits are changed by words: the memory that the runtime gives is a multiple of 256 bytes.
+        DeviceBuffer buffer = DeviceBuffer.Allocate(device, storage.Type is DataType.Int4 or DataType.UInt4 ? (bytes + 3) / 4 * 4 : bytes);
         buffers.Add(storage, buffer);
         if ((storage.Data ?? made.Inputs.FirstOrDefault(i => ReferenceEquals(i.Storage, storage)).Data) is { } content) buffer.CopyFromHost(content.Bytes);
         else buffer.CopyFromHost([.. Enumerable.Repeat(Poison, checked((int)buffer.ByteCount))]);

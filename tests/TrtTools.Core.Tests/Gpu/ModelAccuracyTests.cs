@@ -28,8 +28,8 @@ public sealed class ModelAccuracyTests
     /// <summary>It picks peaks: a rounding moves a pick to another place, so its outputs are judged by their mean error.</summary>
     private const string PicksPeaks = "mlsd-320-tiny";
 
-    /// <summary>What does not hold the limit of FP16: its text is right, its probabilities are 1.4 % off where two classes are near.</summary>
-    private static readonly Dictionary<(string, string), double> s_exceptions = new() { [("ppocrv4-rec", "Fp16")] = 2e-2 };
+    /// <summary>What does not hold the limits: its probabilities are 0.3 % and 1.4 % off where two classes are near.</summary>
+    private static readonly Dictionary<(string, string), double> s_exceptions = new() { [("ppocrv4-rec", "Tf32")] = 4e-3, [("ppocrv4-rec", "Fp16")] = 2e-2 };
 
     private static readonly Dictionary<string, double> s_limits = new(StringComparer.Ordinal) { ["Fp32"] = 1e-4, ["Tf32"] = 2e-3, ["Fp16"] = 1e-2 };
 

@@ -27,6 +27,24 @@ public sealed class DeviceEngineTests
     }
 
     [Fact]
+    public void A_large_input_arrives_whole()
+    {
+        NullDevice device = new() { Kernels = TestKernels.Bodies };
+        PlanBuilder plan = new();
+        uint x = plan.Input("x", "n", "4"), y = plan.Output("y", "n", "4");
+        plan.Symbol("n", x, 0);
+        plan.Copy(x, y, "16*n");
+        using Engine engine = plan.Engine(device);
+        using ExecutionContext context = engine.CreateContext();
+        // Two parts and a rest that is no multiple of anything.
+        float[] values = new float[4 * 2_200_001];
+        for (int i = 0; i < values.Length; i++) values[i] = i;
+        TensorData given = TensorData.From<float>(values, 2_200_001, 4);
+        Tensor result = (Tensor)context.Run(new Dictionary<string, Tensor> { ["x"] = new Tensor("x", given) })["y"]!;
+        Assert.True(given.ContentEquals(result.Content));
+    }
+
+    [Fact]
     public unsafe void A_growing_shape_changes_its_graph_and_neither_captures_nor_allocates()
     {
         NullDevice device = new() { Kernels = TestKernels.Bodies };
