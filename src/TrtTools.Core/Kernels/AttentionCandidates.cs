@@ -24,11 +24,12 @@ internal static class AttentionCandidates
                         foreach (int split in clusters ? (ReadOnlySpan<int>)[1, 2, 4, 8] : [1])
                         {
                             long steps = (keys + shape.TileKeys - 1) / shape.TileKeys, blocks = heads * ((rows + shape.Rows - 1) / shape.Rows) * split;
-                            if (steps < split || (split > 1 && blocks > 264) || (steps * shape.TileKeys) - keys > Math.Max(32, keys / 4)) continue;
+                            if (steps < split || (split > 1 && blocks > 264) || (steps * shape.TileKeys) - keys > Math.Max(fixedKeys ? 32 : 128, keys / 4)) continue;
                             if (fixedKeys && steps <= split) found.Add((Cost(shape, blocks, 1, keys), shape with { Split = split, Stages = 1 }));
                             else if (fixedKeys && split == 1 && steps <= 8) found.Add((Cost(shape, blocks, steps, keys), shape with { Resident = (int)steps }));
                             if (fixedKeys && split == 1 && keyWarps == 1 && steps <= 8 && blocks > 264) found.Add((Cost(shape, blocks, steps, keys) * 0.9, shape with { Resident = (int)steps, Persistent = true }));
-                            if (tile is 32 or 64 && steps > split) found.Add((Cost(shape, blocks, (double)steps / split, keys) * 1.05, shape with { Split = split }));
+                            // Where other runs have more keys, they stream however few there are here.
+                            if (tile is 32 or 64 && (steps > split || (!fixedKeys && split == 1))) found.Add((Cost(shape, blocks, (double)steps / split, keys) * 1.05, shape with { Split = split }));
                         }
                     }
                 }
