@@ -137,6 +137,7 @@ internal static class CudaBuild
         return new DeviceTimer(new DeviceTimerOptions
         {
             Context = tactics, Open = open, Compile = source => target.Compiles ? compiler.Compile(source, target.Architecture) : NotCompiled(source, target), Library = sources.Adapter, Cache = times,
+            CompareOnDevice = target.OtherDevice is null ? source => compiler.Compile(source, target.Architecture) : null,
             Environment = target.Environment, Answers = sources.Answers, Clock = clock,
             L2Bytes = target.L2Bytes, TimeBudget = context.Options.TimeBudget,
         });

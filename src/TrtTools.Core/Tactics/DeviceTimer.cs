@@ -22,6 +22,9 @@ internal sealed record DeviceTimerOptions
     /// <summary>Called on several threads at a time.</summary>
     public required Func<KernelSource, CompiledSource> Compile { get; init; }
 
+    /// <summary>Compiles the kernels that compare large results on the device; null: the host compares all.</summary>
+    public Func<KernelSource, CompiledSource>? CompareOnDevice { get; init; }
+
     /// <summary>Threads that compile.</summary>
     public int Threads { get; init; } = System.Environment.ProcessorCount;
 
@@ -152,7 +155,7 @@ internal sealed class DeviceTimer(DeviceTimerOptions options) : ITacticTimer, ID
             }
             if (usable >= FewestCandidates && _clock.Elapsed.TotalSeconds > end) break;
             expected ??= Expected(reference, data, stop);
-            times[i] = MeasureOne(region, tactics[i], reference, expected, data, best, stop);
+            times[i] = MeasureOne(tactics[i], reference, expected, data, best, stop);
             if (times[i]!.IsUsable)
             {
                 best = Math.Min(best, times[i]!.MedianMs);
@@ -169,11 +172,10 @@ internal sealed class DeviceTimer(DeviceTimerOptions options) : ITacticTimer, ID
         IReadOnlyDictionary<KernelSource, CompiledSource> kernels = KernelsOf(reference, stop);
         using PhaseClock.Running checking = options.Clock.Time("of it checking");
         using TrialRun run = data.Start(reference, kernels, 1, stop);
-        IReadOnlyList<byte[]> content = data.Check(run, reference, stop);
-        return [.. data.OutputsOf(reference).Select((o, i) => new ExpectedOutput(o, content[i]))];
+        return data.Expect(run, reference, stop);
     }
 
-    private TacticTime MeasureOne(Region region, Tactic tactic, Tactic reference, IReadOnlyList<ExpectedOutput> expected, TrialData data, double best, CancellationToken stop)
+    private TacticTime MeasureOne(Tactic tactic, Tactic reference, IReadOnlyList<ExpectedOutput> expected, TrialData data, double best, CancellationToken stop)
     {
         try
         {
@@ -183,7 +185,7 @@ internal sealed class DeviceTimer(DeviceTimerOptions options) : ITacticTimer, ID
             {
                 using TrialRun run = data.Start(tactic, kernels, 1, stop);
                 if (ReferenceEquals(tactic, reference)) run.Execute(stop);
-                else if (TrialComparison.Problem(region, tactic, data.OutputsOf(tactic), data.Check(run, tactic, stop), expected) is { } problem) return new TacticTime(0, 0, 0, problem);
+                else if (data.Check(run, tactic, expected, stop) is { } problem) return new TacticTime(0, 0, 0, problem);
                 once = Rounded(run.Execute(stop));
             }
             if (once > (HopelessRatio * best) + LaunchMs) return new TacticTime(once, once, once);

@@ -21,6 +21,8 @@ internal sealed class TrialData : IDisposable
     private readonly IDeviceStream _stream;
     private readonly Dictionary<(Storage, int), IDeviceMemory> _memory = [];
     private readonly Dictionary<Storage, byte[]> _content = [];
+    private readonly List<IDeviceMemory> _kept = [];
+    private DeviceComparison? _comparison;
 
     public TrialData(DeviceTimerOptions options, TrialDevice device, TrialLibraries libraries, Region region)
     {
@@ -39,14 +41,38 @@ internal sealed class TrialData : IDisposable
         return tactics.SelectMany(t => t.Launches).SelectMany(ExtentsOf).All(e => context.Value(e) is not null);
     }
 
-    /// <summary>The tactic's outputs after a run of one round.</summary>
-    public IReadOnlyList<byte[]> Check(TrialRun run, Tactic tactic, CancellationToken stop)
+    /// <summary>What the reference gives in a run of one round.</summary>
+    public IReadOnlyList<ExpectedOutput> Expect(TrialRun run, Tactic reference, CancellationToken stop)
     {
-        IReadOnlyList<Storage> outputs = OutputsOf(tactic);
-        foreach (Storage output in outputs) PoisonOne(output);
+        RunPoisoned(run, reference, stop);
+        return [.. OutputsOf(reference).Select(o => new ExpectedOutput(o, Read(o)) { OnDevice = Keep(o) })];
+    }
+
+    /// <summary>Null when a run of one round gives what is expected.</summary>
+    public string? Check(TrialRun run, Tactic tactic, IReadOnlyList<ExpectedOutput> expected, CancellationToken stop)
+    {
+        RunPoisoned(run, tactic, stop);
+        return TrialComparison.Problem(_region, tactic, OutputsOf(tactic), expected, Read, e => _comparison!.Worst(e.Storage.Type, MemoryOf(e.Storage, 0).Address, e.OnDevice!.Address, e.Count, e.Scale));
+    }
+
+    private void RunPoisoned(TrialRun run, Tactic tactic, CancellationToken stop)
+    {
+        foreach (Storage output in OutputsOf(tactic)) PoisonOne(output);
         _stream.Synchronize();
         run.Execute(stop);
-        return [.. outputs.Select(Read)];
+    }
+
+    /// <summary>A copy of a large result to hold others against; null where the host does that.</summary>
+    private IDeviceMemory? Keep(Storage storage)
+    {
+        IDeviceMemory memory = MemoryOf(storage, 0);
+        if (_options.CompareOnDevice is null || memory.ByteCount < DeviceComparison.FewestBytes || !DeviceComparison.Takes(storage.Type)) return null;
+        _comparison ??= new DeviceComparison(_device, _stream, _options.CompareOnDevice);
+        IDeviceMemory copy = _device.Allocate(memory.ByteCount);
+        _kept.Add(copy);
+        _stream.CopyOnDevice(copy.Address, memory.Address, memory.ByteCount);
+        _stream.Synchronize();
+        return copy;
     }
 
     public IReadOnlyList<Storage> OutputsOf(Tactic tactic) => [.. TacticTrial.External(_region, tactic).Where(e => e.IsWritten).Select(e => e.Storage)];
@@ -125,7 +151,8 @@ internal sealed class TrialData : IDisposable
 
     public void Dispose()
     {
-        foreach (IDeviceMemory memory in _memory.Values) memory.Dispose();
+        _comparison?.Dispose();
+        foreach (IDeviceMemory memory in _memory.Values.Concat(_kept)) memory.Dispose();
         _stream.Dispose();
     }
 }

@@ -129,7 +129,7 @@ public sealed class CublasLtTacticsTests
     [Fact]
     public void The_librarys_candidates_become_tactics_named_by_their_algorithm()
     {
-        TensorView x = View("x", DataType.Float16, StorageKind.Input, [Batch, 64]), w = View("w", DataType.Float16, StorageKind.Weight, [64, 32]), y = View("y", DataType.Float16, StorageKind.Scratch, [Batch, 32]);
+        TensorView x = View("x", DataType.Float16, StorageKind.Input, [4, 64]), w = View("w", DataType.Float16, StorageKind.Weight, [64, 32]), y = View("y", DataType.Float16, StorageKind.Scratch, [4, 32]);
         FakeLibrary library = new(new LibraryCandidate([1], 0), new LibraryCandidate([2], 512));
         List<Offer> offers = [.. new CublasLtTactics(library).Offers(MatMul(x, w, y), Context())];
         Assert.Equal(["cublasLt:4bf5122f", "cublasLt:dbc1b4c9"], offers.Select(o => o.Name));
@@ -140,6 +140,9 @@ public sealed class CublasLtTacticsTests
         Assert.Equal(("test", 512), (second.Version, second.WorkspaceBytes));
         Assert.Equal([32, 4, 64, 32, 64, 32, 32, 1, 0, 0, 0, 0], library.Asked!.Extents);
         Assert.Equal(1 << 20, library.Asked.WorkspaceBytes);
+        // Other shapes may want more than those that the library was asked about.
+        TensorView many = View("x", DataType.Float16, StorageKind.Input, [Batch, 64]), results = View("y", DataType.Float16, StorageKind.Scratch, [Batch, 32]);
+        Assert.All(new CublasLtTactics(library).Offers(MatMul(many, w, results), Context()), o => Assert.Equal(1 << 20, ((LibraryTacticLaunch)o.Tactic!.Launches[0]).WorkspaceBytes));
         Assert.Equal("the library has no algorithm for this product in 1 MB of workspace", Assert.Single(new CublasLtTactics(new FakeLibrary()).Offers(MatMul(x, w, y), Context())).Reason);
     }
 

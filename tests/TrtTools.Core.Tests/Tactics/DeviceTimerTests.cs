@@ -181,6 +181,58 @@ public sealed unsafe class DeviceTimerTests
         timer.Dispose();
         Assert.Equal(0, device.LiveResources);
     }
+
+    [Fact]
+    public void Large_results_are_compared_on_the_device_and_a_fault_is_named_by_the_host()
+    {
+        RegionStep step = Step();
+        List<NullDevice> devices = [];
+        NullKernelBody compare = (_, arguments) =>
+        {
+            float* x = (float*)arguments.AddressAt(0), y = (float*)arguments.AddressAt(1);
+            float scale = arguments.Float32At(3), worst = 0;
+            for (long i = 0; i < arguments.Int64At(2); i++)
+            {
+                if (x[i].Equals(y[i])) continue;
+                float d = Math.Abs(x[i] - y[i]);
+                worst = Math.Max(worst, float.IsNaN(d) ? float.PositiveInfinity : d / Math.Max(Math.Abs(y[i]), scale));
+            }
+            *(float*)arguments.AddressAt(4) = worst;
+        };
+        Dictionary<string, NullKernelBody> kernels = new() { ["generated"] = Product(0), ["quick"] = Product(1e-7f), ["wrong"] = Product(0.5f), ["lazy"] = (_, _) => { }, ["trt_compare_f32"] = compare };
+        using DeviceTimer timer = new(new DeviceTimerOptions
+        {
+            Context = Context with { Symbols = new Dictionary<string, long> { ["n"] = 300_000 } }, Cache = _cache, Environment = "device",
+            Open = () =>
+            {
+                NullDevice device = new() { Kernels = kernels, TimeOf = l => l.Name == "generated" ? 0.5 : 0.25 };
+                devices.Add(device);
+                return device;
+            },
+            Compile = source => new CompiledSource(source, "sm_90a", [1], new KernelResources(0, 0, 0, 0, 0)),
+            CompareOnDevice = source => new CompiledSource(source, "sm_90a", [2], new KernelResources(0, 0, 0, 0, 0)),
+        });
+        IReadOnlyList<TacticTime?> measured = timer.MeasureAll(TacticPrograms.Scale(out _), step, [Tactic(step, "quick"), Tactic(step, "wrong"), Tactic(step, "lazy"), Tactic(step, "generated")], CancellationToken.None)!;
+        Assert.Equal(0.25, measured[0]!.MedianMs);
+        Assert.StartsWith("wrong on random data: element ", measured[1]!.Problem);
+        Assert.Contains("is NaN", measured[2]!.Problem);
+        Assert.Equal(0.5, measured[3]!.MedianMs);
+        Assert.Equal(3, Assert.Single(devices).Launches.Count(l => l.Name == "trt_compare_f32"));
+        timer.Dispose();
+        Assert.Equal(0, devices[0].LiveResources);
+    }
+
+    [Fact]
+    public void Kernels_that_compare_compile_for_every_type()
+    {
+        Tests.Kernels.KernelCompilerTests.NeedCompiler();
+        foreach (DataType type in new[] { DataType.Float32, DataType.Float16, DataType.BFloat16, DataType.Int8, DataType.UInt8 })
+        {
+            CompiledSource compiled = new KernelCompiler().Compile(DeviceComparison.Source(type), "sm_90a");
+            Assert.NotEmpty(compiled.Code);
+            Assert.False(compiled.Resources.Spills);
+        }
+    }
 }
 
 file static class Timers
