@@ -44,4 +44,11 @@ Describe 'Test-OnnxGraph' {
         $gone.Dispose()
         { $gone | Test-OnnxGraph -ErrorAction Stop } | Should -Throw -ErrorId 'ObjectNotLive,TrtTools.Cmdlets.TestOnnxGraphCommand'
     }
+
+    It 'gives records that become a report in JSON' {
+        $faulty = Import-OnnxGraph (New-UnsupportedModel "$TestDrive/unsupported.onnx")
+        $report = $faulty | Test-OnnxGraph | ConvertTo-Json -Depth 4 -WarningAction Stop | ConvertFrom-Json
+        @($report).Code | Should -Contain 'OperatorUnknown'
+        @($report).NodeName | Should -Not -BeNullOrEmpty
+    }
 }

@@ -30,6 +30,25 @@ public sealed class ExampleTests : IDisposable
         }
     }
 
+    /// <summary>The jobs that people do with Polygraphy, one folder each: the page shows their command and ours, and what ours prints ("…" stands for what depends on the machine).</summary>
+    public static TheoryData<string> PolygraphyJobs => [.. Directory.GetDirectories(Path.Combine(Repository.Root, "examples", "polygraphy")).Select(d => Path.GetFileName(d)!).Order(StringComparer.Ordinal)];
+
+    [Theory]
+    [MemberData(nameof(PolygraphyJobs))]
+    public void A_job_of_Polygraphy_prints_what_its_page_says(string job)
+    {
+        string page = File.ReadAllText(Path.Combine(Repository.Root, "examples", "polygraphy", job, "README.md"));
+        string script = File.ReadAllText(Path.Combine(Repository.Root, "examples", "polygraphy", job, "run.ps1"));
+        string[] expected = [.. page[(page.IndexOf("It prints:", StringComparison.Ordinal) + 10)..].Split('\n').Skip(1).SkipWhile(l => l.Length == 0).TakeWhile(l => l.StartsWith("    ", StringComparison.Ordinal)).Select(l => l.Trim())];
+        Assert.NotEmpty(expected);
+        // The page shows the script itself, and Polygraphy's command.
+        string shown = page.Split("```powershell\n")[1].Split("```")[0].Trim();
+        Assert.Contains(shown, script, StringComparison.Ordinal);
+        Assert.Contains("    polygraphy ", page, StringComparison.Ordinal);
+        string[] printed = [.. Run(Path.Combine("polygraphy", job)).Select(l => l.Trim())];
+        Assert.True(expected.Length == printed.Length && expected.Zip(printed).All(p => System.IO.Enumeration.FileSystemName.MatchesSimpleExpression(p.First.Replace('…', '*'), p.Second, ignoreCase: false)), $"expected\n{string.Join('\n', expected)}\nand found\n{string.Join('\n', printed)}");
+    }
+
     [Fact]
     public void Raw_frames_of_cameras_go_through_one_engine()
     {

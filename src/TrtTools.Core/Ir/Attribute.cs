@@ -75,6 +75,13 @@ internal sealed class AttributeMap : IEnumerable<Attribute>
         foreach (Graph graph in attribute.Graphs) graph.Attach(_node);
     }
 
+    /// <summary>Takes over all attributes of another node, none of which holds a graph; a later change of either leaves the other as it is.</summary>
+    internal void Share(AttributeMap other)
+    {
+        _items = other._items;
+        HasGraphs = false;
+    }
+
     public bool Remove(string name)
     {
         int at = IndexOf(name);

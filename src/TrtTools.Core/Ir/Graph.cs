@@ -228,6 +228,34 @@ internal sealed class Graph
         return node;
     }
 
+    /// <summary>Adds a node with the operator, the outputs' names and, as far as <paramref name="map"/> does not replace them, the inputs of another one.
+    /// A graph of a hundred thousand nodes is copied for each edit, so this makes nothing that is thrown away.</summary>
+    internal Node AddTwin(Node original, Dictionary<Value, Value> map, Node? before, Func<string, string>? rename)
+    {
+        Node node = new(this, original.OpType, original.Domain);
+        Link(node, before);
+        node.InputList.Reserve(original.InputList.Count);
+        for (int i = 0; i < original.InputList.Count; i++)
+        {
+            Value? input = original.InputList[i];
+            if (input is not null && map.TryGetValue(input, out Value? replaced)) input = replaced;
+            node.InputList.Add(input);
+            input?.UseList.Add(new Use(node, i));
+        }
+        node.OutputList.Reserve(original.OutputList.Count);
+        for (int i = 0; i < original.OutputList.Count; i++)
+        {
+            Value? value = original.OutputList[i] is { } output ? Define(rename is null ? output.Name : rename(output.Name)) : null;
+            if (value is not null)
+            {
+                value.Producer = node;
+                value.OutputIndex = i;
+            }
+            node.OutputList.Add(value);
+        }
+        return node;
+    }
+
     /// <summary>Gives a node one more output, at a place that is empty so far.</summary>
     public Value AddOutputTo(Node node, int index, string name)
     {

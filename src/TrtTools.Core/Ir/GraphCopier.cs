@@ -27,8 +27,7 @@ internal static class GraphCopier
     /// <summary>Copies one node into <paramref name="target"/>; output names are kept unless <paramref name="rename"/> changes them.</summary>
     public static Node CopyNode(Node node, Graph target, Dictionary<Value, Value> map, Node? before = null, Func<string, string>? rename = null)
     {
-        Node twin = target.AddNode(node.OpType, [.. node.Inputs.Select(i => i is null ? null : map.GetValueOrDefault(i, i))],
-            [.. node.Outputs.Select(o => o is null ? null : rename is null ? o.Name : rename(o.Name))], node.Domain, before);
+        Node twin = target.AddTwin(node, map, before, rename);
         twin.Name = node.Name;
         twin.Overload = node.Overload;
         twin.SourceNodes = node.SourceNodes;
@@ -37,6 +36,11 @@ internal static class GraphCopier
         for (int i = 0; i < node.Outputs.Count; i++)
         {
             if (node.Outputs[i] is { } output) Annotate(twin.Outputs[i]!, output, map);
+        }
+        if (!node.Attributes.HasGraphs)
+        {
+            twin.Attributes.Share(node.Attributes);
+            return twin;
         }
         foreach (Attribute attribute in node.Attributes)
         {

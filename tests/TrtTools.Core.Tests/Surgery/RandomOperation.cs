@@ -20,7 +20,7 @@ internal static class RandomOperation
         string Operator() => s_operators[random.Next(s_operators.Length)];
         bool Coin() => random.Next(2) == 0;
         string fresh = $"new{random.Next(1000)}";
-        switch (random.Next(16))
+        switch (random.Next(20))
         {
             case 0 or 1:
                 NodeSpec after = new() { OpType = Operator(), InsertAfter = Tensor(), Outputs = Coin() ? [fresh] : [], Consumers = random.Next(4) == 0 ? [Node()] : null };
@@ -65,6 +65,13 @@ internal static class RandomOperation
             case 13:
                 int count = random.Next(2, 4), which = random.Next(2);
                 return ($"Split into {count}, {which}", g => GraphSplit.Into(g, count, Report.None)[which]);
+            case 16 or 17:
+                int opset = random.Next(OpsetConversion.Least, OpsetConversion.Greatest + 1);
+                return ($"Convert to opset {opset}", g => OpsetConversion.Convert(g, opset, Report.None, CancellationToken.None));
+            case 18:
+                return ("Strip and restore", g => WeightStrip.Restore(WeightStrip.Strip(g, _ => true, 1, Report.None, CancellationToken.None), g, CancellationToken.None));
+            case 19:
+                return Coin() ? ("Strip", g => WeightStrip.Strip(g, _ => true, 1, Report.None, CancellationToken.None)) : ("Prune", g => WeightPruning.Prune(g, _ => true, CancellationToken.None).Graph);
             case 14:
                 OnnxGraph second = RandomGraph.Next(random);
                 MergeOptions merge = new() { Map = [KeyValuePair.Create(Main(), "in0")], Prefix = Coin() ? "p/" : "", KeepOutput = Coin() };
