@@ -13,6 +13,9 @@ internal sealed record EpilogueText(string Function, IReadOnlyList<LoadExpr> Loa
 {
     public const int MaxLoads = 4;
 
+    /// <summary>What stands for the function where another form of the epilogue is used.</summary>
+    public static EpilogueText None { get; } = new("static __device__ __forceinline__ float trt_epilogue(int, float, float, float, float, int, int, int) { return 0.f; }\n", []);
+
     /// <summary>Null with the reason where the result is more than a function of the sum and of a few loads.</summary>
     public static EpilogueText? Of(LoopNest nest, bool integerSum, out string reason)
     {

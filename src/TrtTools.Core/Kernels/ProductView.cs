@@ -44,6 +44,12 @@ internal sealed record ProductView
     /// <summary>For a convolution: X.Row and X.Inner mean nothing then, and w is [col, filter row, filter column, channel] without gaps.</summary>
     public ImageWindow? Window { get; init; }
 
+    /// <summary>How the epilogue makes integers of integers, where <see cref="Operands"/> are what that form reads and the weights' columns are interleaved for it; else null.</summary>
+    public Requantization? Requantized { get; init; }
+
+    /// <summary>No sum reaches 2^22.</summary>
+    public bool NarrowSums { get; init; }
+
     private sealed record Group(DimExpr Extent, DimExpr[] Strides);
 
     /// <summary>Null with the reason where the region is no such product.</summary>

@@ -48,9 +48,10 @@ internal static class WgmmaKernel
         if (Outside(view) && variant.Multicast == 1) return "weights stored by k are not shared between blocks";
         if (variant.Sub > 1 && !(Pieces(view, depth).TryGetValue(out long pieces) && pieces % variant.Sub == 0)) return "its k is no multiple of a stage";
         bool stored = Stores(view, variant);
+        if (view.Requantized is not null && (!stored || variant.Swap)) return "a tile of integers is stored by TMA";
         if (variant.Panels > 0 && (!stored || FirstByTma(view, variant) >= 0)) return "it keeps no ring of panels";
         int shared = variant.SharedBytes(size, ProductText.Size(view.Y.Type), Outside(view), stored);
-        return shared > WgmmaVariant.MaxSharedBytes ? string.Create(CultureInfo.InvariantCulture, $"needs {shared} bytes of shared memory, a block has {WgmmaVariant.MaxSharedBytes}") : null;
+        return shared > variant.SharedLimit ? string.Create(CultureInfo.InvariantCulture, $"needs {shared} bytes of shared memory, a block has {variant.SharedLimit}") : null;
     }
 
     private static DimExpr Pieces(ProductView view, int depth) =>
@@ -65,6 +66,7 @@ internal static class WgmmaKernel
     /// <summary>Which operand of the epilogue comes by TMA as the result goes; -1: none.</summary>
     private static int FirstByTma(ProductView view, WgmmaVariant variant)
     {
+        if (view.Requantized is not null) return view.Requantized.Residual is null ? -1 : 0;
         if (!Stores(view, variant) || ProductText.Size(view.Y.Type) != 2) return -1;
         for (int i = 0; i < view.Operands.Count; i++)
         {
@@ -88,8 +90,12 @@ internal static class WgmmaKernel
             ("KERNEL", "wgmma_product"), ("IN", ProductText.Name(type)), ("IN_KIND", ProductText.Kind(type)), ("OUT", ProductText.Name(view.Y.Type)), ("SWAP", variant.Swap ? 1 : 0), ("BP", variant.P), ("BQ", variant.Q),
             ("GROUPS", variant.Groups), ("PINGPONG", variant.PingPong ? 1 : 0), ("SPAN", variant.Span), ("SUB", variant.Sub), ("STAGES", variant.Stages), ("SPLIT", variant.Split), ("MULTICAST", variant.Multicast),
             ("REGISTERS", variant.Registers), ("PANELS", variant.Panels), ("W_MN", outside ? 1 : 0), ("X_BATCHED", Batched(view.X)), ("W_BATCHED", Batched(view.W)), ("STORE", stored ? 1 : 0), ("FIRST_TMA", first >= 0 ? 1 : 0),
-            ("PDL", variant.Programmatic ? 1 : 0), ("VECTOR", ProductText.Vector(view)), ("CONV", window is null ? 0 : 1), .. ProductText.OperandDefines(view),
+            ("PDL", variant.Programmatic ? 1 : 0), ("RESIDENT", variant.Resident), ("VECTOR", ProductText.Vector(view)), ("CONV", window is null ? 0 : 1), .. ProductText.OperandDefines(view),
         ];
+        if (view.Requantized is { } form)
+        {
+            definitions.AddRange([("PERMUTED", 1), ("REQUANTIZE", 1), ("NARROW_SUM", view.NarrowSums ? 1 : 0), ("LOW", Float(form.Low)), ("SPREAD", Float(form.Spread)), ("RESIDUAL", Float(form.Factor))]);
+        }
         List<KernelArgument> arguments = [];
         if (window is not null)
         {
@@ -123,6 +129,8 @@ internal static class WgmmaKernel
         };
     }
 
+    private static string Float(float number) => ElementText.Number(number, 0, ScalarType.Float32, narrow: false);
+
     /// <summary>Thread blocks when every tile has its own.</summary>
     public static DimExpr Tiles(ProductView view, WgmmaVariant variant)
     {
@@ -135,7 +143,7 @@ internal static class WgmmaKernel
     private static DimExpr Grid(ProductView view, WgmmaVariant variant, int multiprocessors)
     {
         DimExpr tiles = Tiles(view, variant);
-        if (variant.Persistent && variant.Split == 1 && multiprocessors > 0) tiles = DimExpr.Min(tiles, multiprocessors / variant.Cluster);
+        if (variant.Persistent && variant.Split == 1 && multiprocessors > 0) tiles = DimExpr.Min(tiles, multiprocessors * variant.Resident / variant.Cluster);
         return tiles * variant.Cluster;
     }
 

@@ -36,7 +36,13 @@ internal sealed record WgmmaVariant
     /// <summary>False: one tile for each block, whatever their number.</summary>
     public bool Persistent { get; init; } = true;
 
+    /// <summary>Blocks on a multiprocessor: one stores while another multiplies.</summary>
+    public int Resident { get; init; } = 1;
+
     public bool Programmatic { get; init; }
+
+    /// <summary>A kilobyte of each block's share is the system's.</summary>
+    public int SharedLimit => Math.Min(MaxSharedBytes, (228 * 1024 / Resident) - 1024);
 
     public int TileRows => Swap ? Q : P;
 
@@ -75,6 +81,7 @@ internal sealed record WgmmaVariant
         if (Registers > 0) text.Append("-regs");
         if (Panels > 0) text.Append(CultureInfo.InvariantCulture, $"-e{Panels}");
         if (!Persistent) text.Append("-once");
+        if (Resident > 1) text.Append(CultureInfo.InvariantCulture, $"-x{Resident}");
         return text.ToString();
     }
 }

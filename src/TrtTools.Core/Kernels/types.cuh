@@ -103,6 +103,7 @@ template <typename T, int V> static __device__ __forceinline__ void store_vector
 
 static __device__ __forceinline__ u32 shared_address(const void *p) { return (u32)__cvta_generic_to_shared(p); }
 
+static __device__ __forceinline__ u32 load_shared(u32 address) { u32 v; asm volatile("ld.shared.b32 %0, [%1];" : "=r"(v) : "r"(address) : "memory"); return v; }
 static __device__ __forceinline__ void store_shared(u32 address, u32 v) { asm volatile("st.shared.b32 [%0], %1;" ::"r"(address), "r"(v) : "memory"); }
 static __device__ __forceinline__ void store_shared(u32 address, unsigned short v) { asm volatile("st.shared.b16 [%0], %1;" ::"r"(address), "h"(v) : "memory"); }
 static __device__ __forceinline__ void store_shared(u32 address, float2 v) { asm volatile("st.shared.v2.f32 [%0], {%1, %2};" ::"r"(address), "f"(v.x), "f"(v.y) : "memory"); }

@@ -13,11 +13,27 @@
 //   TRT_CONV        1: x by an im2col map, with TRT_TAPS, TRT_FILTER_W, TRT_CHANNEL_BLOCKS, TRT_STRIDE_H/W, TRT_PAD_H/W, TRT_DILATION_H/W
 //   TRT_W_MN        1: w is stored [k, col]       TRT_W_BATCHED, TRT_X_BATCHED  0: the same for every batch0 / batch1 (bits 0, 1)
 //   TRT_STORE       1: by TMA                     TRT_PANELS       0: shared memory for the whole tile, or a ring of so many panels for each warpgroup
-//   TRT_FIRST_TMA    1: operand 0 (full, 16-bit, as the output) comes by TMA
+//   TRT_FIRST_TMA    1: operand 0 (full, as the output, of 16 bits or requantized) comes by TMA
+//   TRT_RESIDENT    blocks on a multiprocessor    TRT_PERMUTED     1: of each 16 rows of w, the order is such that a thread has four neighbouring columns
+//   TRT_REQUANTIZE  1: integers become integers: TRT_LOW + TRT_SPREAD · (0 … 1: sum · scale + shift + operand 0 · TRT_RESIDUAL), scales and shifts of four columns at a time in the operand after it
+//   TRT_NARROW_SUM  1: no sum reaches 2^22
 //   TRT_PDL         1: programmatic launch        TRT_VECTOR and the epilogue: see epilogue.cuh
 #pragma once
 #include "async.cuh"
 #include "mma.cuh"
+
+#ifndef TRT_RESIDENT
+#define TRT_RESIDENT 1
+#endif
+#ifndef TRT_PERMUTED
+#define TRT_PERMUTED 0
+#endif
+#ifndef TRT_REQUANTIZE
+#define TRT_REQUANTIZE 0
+#endif
+#ifndef TRT_NARROW_SUM
+#define TRT_NARROW_SUM 0
+#endif
 
 #define TRT_WGMMA_N TRT_BQ
 #if TRT_IN_KIND == 0
@@ -87,6 +103,8 @@ static_assert(TRT_BP % 64 == 0 && TRT_BQ % 8 == 0 && kBlocks >= 1, "tile");
 static_assert(!TRT_STORE || !TRT_SWAP || sizeof(Out) == 2, "a swapped tile is stored by TMA as 16-bit numbers only");
 static_assert(!TRT_STORE || TRT_SPLIT > 1 || kTileRowBytes % kPanelSpan == 0, "a tile stored by TMA is whole panels");
 static_assert(!TRT_FIRST_TMA || kHeldPanels == kBlocks * kPanels, "operand 0 needs the whole tile");
+static_assert(!TRT_PERMUTED || (!TRT_SWAP && TRT_BQ % 16 == 0 && sizeof(Out) == 1), "columns change places in whole groups of 16, towards integers");
+static_assert(!TRT_REQUANTIZE || (TRT_PERMUTED && TRT_STORE && TRT_SPLIT == 1), "requantizing stores four columns at a time by TMA");
 static_assert(TRT_SPLIT == 1 || (!TRT_MULTICAST && !TRT_PINGPONG), "split tiles are neither shared nor alternated");
 
 // Where a byte of a panel's row lies: 16-byte pieces change places by what the row's address says.
@@ -95,6 +113,9 @@ static __device__ __forceinline__ u32 panel_place(int row, int byte)
     u32 at = row * kPanelSpan + byte;
     return at ^ ((at >> 3) & (kPanelSpan - 16));
 }
+
+// The column, within a tile, of the first of two neighbours that a thread has of the instruction's columns 8·j to 8·j + 7.
+static __device__ __forceinline__ int column_of(int j, int lane) { return TRT_PERMUTED ? (j >> 1) * 16 + (lane & 3) * 4 + (j & 1) * 2 : j * 8 + (lane & 3) * 2; }
 
 struct Tile
 {
@@ -272,6 +293,10 @@ static __device__ __forceinline__ void multiply(Sum (&sum)[kBlocks][TRT_BQ / 2],
     }
 }
 
+// A sum that starts as the bits of 1.5 · 2^23 is that number plus the sum, read as a float: no conversion is needed, of which a multiprocessor makes few at a time.
+constexpr float kMagic = 12582912.f;
+constexpr int kSumStart = TRT_NARROW_SUM ? 0x4b400000 : 0;
+
 // The sums over a tile's next count k-steps.
 static __device__ __forceinline__ void accumulate(Sum (&sum)[kBlocks][TRT_BQ / 2], const Feeder &feeder, u32 empty, Ring &ring, int block0, int count)
 {
@@ -281,7 +306,7 @@ static __device__ __forceinline__ void accumulate(Sum (&sum)[kBlocks][TRT_BQ / 2
     for (int m = 0; m < kBlocks; m++)
     {
 #pragma unroll
-        for (int i = 0; i < TRT_BQ / 2; i++) sum[m][i] = 0;
+        for (int i = 0; i < TRT_BQ / 2; i++) sum[m][i] = kSumStart;
     }
 #pragma unroll 1
     for (int i = 0; i < count; i++)
@@ -412,7 +437,7 @@ template <typename Out> static __device__ __forceinline__ void finish_panels(Sum
                 {
                     Sum pair[2] = {sum[m][j * 4 + h * 2], sum[m][j * 4 + h * 2 + 1]};
                     float first[2], result[2];
-                    int r = warp * 16 + h * 8 + (lane >> 2), c = j * 8 + (lane & 3) * 2;
+                    int r = warp * 16 + h * 8 + (lane >> 2), c = column_of(j, lane);
                     int row = min(tile.row + (block0 + m) * 64 + r, epilogue.rows - 1);
                     epilogue.apply<2, false>(pair, first, row, tile.col + c, result);
                     typename Pair<Out>::Word word = Pair<Out>::pack(result[0], result[1]);
@@ -431,6 +456,61 @@ template <typename Out> static __device__ __forceinline__ void finish_panels(Sum
     }
 }
 
+#if TRT_REQUANTIZE
+// The same for integers that become integers. Conversions go by way of floats so large that their last bits are whole numbers: adding rounds to the nearest even, as storing would.
+static __device__ __forceinline__ void requantize_panels(Sum (&sum)[kBlocks][TRT_BQ / 2], u32 out, const TensorMap *map, const float4 *scales, const Tile &tile, int block0, int group, int rows, int cols)
+{
+    int thread = threadIdx.x & 127, warp = thread >> 5, lane = thread & 31;
+#pragma unroll
+    for (int at = 0; at < kBlocks * kPanels; at++)
+    {
+        int m = at / kPanels, panel = at - m * kPanels;
+        u32 block = out + (at % kHeldPanels) * kPanelBytes;
+        if (!TRT_FIRST_TMA && (at == 0 || kHeldPanels < kBlocks * kPanels))
+        {
+            // What lay in the panel must have left.
+            if (thread == 0) tma_wait_read<(kHeldPanels < kBlocks * kPanels ? kHeldPanels - 1 : 0)>();
+            named_sync(3 + group, 128);
+        }
+#pragma unroll
+        for (int g = 0; g < kPanelCols / 16; g++)
+        {
+            int from = min(tile.col + panel * kPanelCols + g * 16 + (lane & 3) * 4, cols - 4) >> 2;
+            float4 scale4 = __ldg(scales + from * 2), shift4 = __ldg(scales + from * 2 + 1);
+            float scale[4] = {scale4.x, scale4.y, scale4.z, scale4.w}, shift[4] = {shift4.x, shift4.y, shift4.z, shift4.w};
+#pragma unroll
+            for (int h = 0; h < 2; h++)
+            {
+                u32 address = block + panel_place(warp * 16 + h * 8 + (lane >> 2), g * 16 + (lane & 3) * 4), word[4];
+#if TRT_FIRST_TMA
+                u32 held = load_shared(address) ^ 0x80808080u;
+#endif
+#pragma unroll
+                for (int e = 0; e < 4; e++)
+                {
+                    Sum whole = sum[m][(panel * kPanelCols / 8 + g * 2 + (e >> 1)) * 4 + h * 2 + (e & 1)];
+                    float x = TRT_NARROW_SUM ? __int_as_float(whole) - kMagic : (float)whole;
+                    x = fmaf(x, scale[e], shift[e]);
+#if TRT_FIRST_TMA
+                    x = fmaf(__int_as_float(__byte_perm(held, 0x4b000000u, 0x7650 + e)) - 8388736.f, TRT_RESIDUAL, x);
+#endif
+                    word[e] = __float_as_int(fmaf(__saturatef(x), TRT_SPREAD, kMagic + TRT_LOW));
+                }
+                store_shared(address, __byte_perm(__byte_perm(word[0], word[1], 0x0040), __byte_perm(word[2], word[3], 0x0040), 0x5410));
+            }
+        }
+        fence_async_proxy();
+        named_sync(3 + group, 128);
+        if (thread == 0)
+        {
+            int row = tile.row + (block0 + m) * 64, col = tile.col + panel * kPanelCols;
+            if (row < rows && col < cols) tma_store_4d(map, block, col, row, tile.batch0, tile.batch1);
+            tma_commit();
+        }
+    }
+}
+#endif
+
 // From registers straight to memory.
 static __device__ __forceinline__ void finish_directly(Sum (&sum)[kBlocks][TRT_BQ / 2], Out *y, long long y_row, const Epilogue &epilogue, const Tile &tile, int block0)
 {
@@ -444,7 +524,7 @@ static __device__ __forceinline__ void finish_directly(Sum (&sum)[kBlocks][TRT_B
 #pragma unroll
             for (int h = 0; h < 2; h++)
             {
-                int p = (block0 + m) * 64 + warp * 16 + h * 8 + (lane >> 2), c = j * 8 + (lane & 3) * 2;
+                int p = (block0 + m) * 64 + warp * 16 + h * 8 + (lane >> 2), c = column_of(j, lane);
                 Sum pair[2] = {sum[m][j * 4 + h * 2], sum[m][j * 4 + h * 2 + 1]};
                 if constexpr (TRT_SWAP)
                 {
@@ -492,7 +572,7 @@ static __device__ __forceinline__ void send_parts(Sum (&sum)[kBlocks][TRT_BQ / 2
 #pragma unroll
             for (int h = 0; h < 2; h++)
             {
-                int p = (block0 + m) * 64 + warp * 16 + h * 8 + (lane >> 2), c = j * 8 + (lane & 3) * 2;
+                int p = (block0 + m) * 64 + warp * 16 + h * 8 + (lane >> 2), c = column_of(j, lane);
                 float a = as_float(sum[m][j * 4 + h * 2]), b = as_float(sum[m][j * 4 + h * 2 + 1]);
 #pragma unroll
                 for (int e = 0; e < (TRT_SWAP ? 2 : 1); e++)
@@ -538,7 +618,7 @@ static __device__ __forceinline__ u32 part_bytes(int rank) { return TRT_SPLIT * 
 
 }
 
-extern "C" __global__ void __launch_bounds__(tc::kThreads, 1) TRT_KERNEL(
+extern "C" __global__ void __launch_bounds__(tc::kThreads, TRT_RESIDENT) TRT_KERNEL(
     const __grid_constant__ TensorMap map_x, const __grid_constant__ TensorMap map_w,
 #if TRT_STORE && TRT_SPLIT == 1
     const __grid_constant__ TensorMap map_y,
@@ -692,7 +772,11 @@ extern "C" __global__ void __launch_bounds__(tc::kThreads, 1) TRT_KERNEL(
             barrier_wait(my_first, first_parity);
             first_parity ^= 1;
 #endif
+#if TRT_REQUANTIZE
+            requantize_panels(sum, my_out, &map_y, (const float4 *)(TRT_FIRST_TMA ? op1 : op0), tile, block0, group, rows, cols);
+#else
             finish_panels<Out>(sum, my_out, &map_y, epilogue, tile, block0, group);
+#endif
 #else
             finish_directly(sum, y + tile.batch0 * y_batch0 + tile.batch1 * y_batch1, y_row, epilogue, tile, block0);
 #endif

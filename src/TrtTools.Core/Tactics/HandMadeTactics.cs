@@ -11,6 +11,9 @@ internal sealed class HandMadeTactics : ITacticSource
     /// <summary>Variants of wgmma with which others of a product are left out.</summary>
     private const int EnoughWgmma = 4;
 
+    /// <summary>Up to here tiles alone do not fill a device.</summary>
+    private const int FewRows = 4096;
+
     private readonly KernelWeights _packing = new();
 
     public string Name => "trt";
@@ -65,10 +68,22 @@ internal sealed class HandMadeTactics : ITacticSource
             foreach (Offer offer in Thin(view, rows, cols, depth, context)) yield return offer;
         }
         int wgmma = 0;
-        foreach (Offer offer in Wgmma(view, rows, cols, depth, batches, context))
+        if (context.Capability == WgmmaKernel.Capability && _packing.Requantized(region, view) is { } integers && WgmmaKernel.Problem(integers, context.Tf32) is null)
         {
-            if (offer.Tactic is not null) wgmma++;
-            yield return offer;
+            foreach (Offer offer in Integers(integers, rows, cols, batches, context))
+            {
+                if (offer.Tactic is not null) wgmma++;
+                yield return offer;
+            }
+        }
+        // Few rows want their k split, which the other form of the kernel does.
+        if (wgmma == 0 || rows <= FewRows)
+        {
+            foreach (Offer offer in Wgmma(view, rows, cols, depth, batches, context))
+            {
+                if (offer.Tactic is not null) wgmma++;
+                yield return offer;
+            }
         }
         // Where both serve, mma.sync won none of 56 products by more than noise.
         if (wgmma >= EnoughWgmma && !context.Thorough) yield break;
@@ -127,6 +142,19 @@ internal sealed class HandMadeTactics : ITacticSource
             }
             string name = $"trt wgmma {variant}";
             yield return why is not null ? Offer.Rejected(name, why) : Of(WgmmaKernel.Launch(view, variant, name, context.Multiprocessors), view.X.Type == DataType.Float32 ? "Tf32" : "", ProductCandidates.Cycles(variant, rows, cols, steps, batches, Multiprocessors(context)));
+        }
+    }
+
+    /// <summary>Products of integers that end in integers.</summary>
+    private static IEnumerable<Offer> Integers(ProductView view, long rows, long cols, long batches, TacticContext context)
+    {
+        long inner = view.Window is { } window ? window.Channels : view.Depth.Value, taps = view.Window is { } taken ? taken.FilterHeight * taken.FilterWidth : 1;
+        bool residual = view.Requantized!.Residual is not null;
+        foreach (WgmmaVariant shape in IntegerCandidates.Of(rows, cols, inner, taps, batches, residual, Multiprocessors(context), context.Thorough))
+        {
+            WgmmaVariant variant = shape with { Programmatic = true };
+            string name = $"trt wgmma-s8 {variant}";
+            yield return WgmmaKernel.Problem(view, variant) is { } why ? Offer.Rejected(name, why) : Of(WgmmaKernel.Launch(view, variant, name, context.Multiprocessors), cycles: IntegerCandidates.Cycles(variant, rows, cols, inner, taps, batches, residual, Multiprocessors(context)));
         }
     }
 
