@@ -30,10 +30,14 @@ $device = ''
 foreach ($d in Get-EngineDevice) { if ($d.Kind -eq 'Cuda' -and $device.Length -eq 0) { $device = $d.Name } }
 $asked = @{}
 if ($precision -ne 'Fp32') { $asked[$precision] = $true }
+if ($precision -eq 'Int8') { $asked['Fp16'] = $true }
 $lines = [System.Text.StringBuilder]::new()
 foreach ($file in $files) {
     $name = [System.IO.Path]::GetFileNameWithoutExtension($file)
     $graph = Import-OnnxGraph -LiteralPath $file
+    # Random images have no outliers that a range had better leave out.
+    if ($precision -eq 'Int8' -and [System.IO.File]::Exists("$work/$name.calibration.npy")) { $asked['CalibrationCache'] = $graph | New-CalibrationCache -Data "$work/$name.calibration.npy" -Algorithm MinMax }
+    else { $asked.Remove('CalibrationCache') }
     $sizes = if ($batches.ContainsKey($name)) { $batches[$name] } else { , 1 }
     if ($env:GPU_QUICK) { $sizes = , $sizes[0] }
     if ($env:GPU_BATCHES) { $sizes = @(foreach ($b in $env:GPU_BATCHES.Split(',')) { [int]$b }) }
@@ -46,17 +50,18 @@ foreach ($file in $files) {
             foreach ($w in $engine.Warnings) { Say "${name}: $w" }
             # ONNX Runtime on the CPU takes seconds for a batch of 64: larger ones are not checked.
             $worst = $null
+            $cosine = $null
             if ($batch -le 64) {
                 $worst = 0.0
-                foreach ($c in ($engine | Compare-EngineOutput)) { if ($c.MaxAbsoluteError -gt $worst) { $worst = $c.MaxAbsoluteError }; Say "$name b${batch}: $($c.Output) max error $($c.MaxAbsoluteError), cosine $($c.Cosine)" }
+                foreach ($c in ($engine | Compare-EngineOutput)) { if ($c.MaxAbsoluteError -gt $worst) { $worst = $c.MaxAbsoluteError }; if ($null -eq $cosine -or $c.Cosine -lt $cosine) { $cosine = $c.Cosine }; Say "$name b${batch}: $($c.Output) max error $($c.MaxAbsoluteError), cosine $($c.Cosine), top-1 $($c.Top1Agreement)" }
             }
             $m = $engine | Measure-Engine -Duration 1 -Iteration 30 -WarmUp 200 -WarningAction SilentlyContinue
             $ms = $m.GpuCompute.Median
             Say "$name b${batch}: $(Number $ms) ms, built in $(Number ([Math]::Round($built, 1))) s, $($engine.Layers.Count) layers"
-            [void]$lines.Append("{`"device`": `"$device`", `"model`": `"$name`", `"precision`": `"$($precision.ToLowerInvariant())`", `"batch`": $batch, `"trttools_ms`": $(Number $ms), `"max_error`": $(Number $worst), `"build_s`": $(Number ([Math]::Round($built, 2))), `"commit`": `"$($env:GPU_COMMIT)`"}`n")
+            [void]$lines.Append("{`"device`": `"$device`", `"model`": `"$name`", `"precision`": `"$($precision.ToLowerInvariant())`", `"batch`": $batch, `"trttools_ms`": $(Number $ms), `"max_error`": $(Number $worst), `"cosine`": $(Number $cosine), `"build_s`": $(Number ([Math]::Round($built, 2))), `"commit`": `"$($env:GPU_COMMIT)`"}`n")
             $text = [System.Text.StringBuilder]::new()
             foreach ($l in $engine.Layers) { [void]$text.Append("$($l.Name)`t$($l.Kind)`t$($l.Tactic)`t$(Number $l.MedianMs)`t$($l.OutputShape)`t$([string]::Join(' | ', $l.Candidates))`n") }
-            [System.IO.File]::WriteAllText("$($env:GPU_OUT)/$name.b$batch.layers.tsv", $text.ToString())
+            [System.IO.File]::WriteAllText("$($env:GPU_OUT)/$name$(if ($precision -ne 'Fp16') { '-' + $precision.ToLowerInvariant() }).b$batch.layers.tsv", $text.ToString())
             $engine.Dispose()
         }
         catch {

@@ -1,10 +1,11 @@
 #!/bin/bash
 # The GPU table: every network of bench/peers/gpu_models.py, or models of your own, built by TrtTools, checked, timed beside PyTorch in one run.
 #
-#   bench/gpu.sh [--models resnet50,bert-base-s128] [--model FILE.onnx]... [--precision Fp16|Fp32|Tf32|Bf16] [--batches 1,64] [--columns compile,freeze] [--level 0..5] [--quick] [--scenes] [--out FOLDER]
+#   bench/gpu.sh [--models resnet50,bert-base-s128] [--model FILE.onnx]... [--precision Fp16|Fp32|Tf32|Bf16|Int8] [--batches 1,64] [--columns compile,freeze] [--level 0..5] [--quick] [--scenes] [--out FOLDER]
 #
 # --scenes measures examples/05-camera-streams with 64 cameras and examples/06-three-resolutions with a detector of YOLOv8-s's shape, and nothing else; it writes bench/results/scenes.jsonl.
 #
+# Int8: calibrated on 16 random images where a model takes images, the rest in FP16. Beside every precision but Fp16 stands PyTorch in FP32 as it comes (convolutions in TF32).
 # Needs an NVIDIA GPU, PyTorch with torchvision and transformers for the peers' side, and PowerShell 7.6 or TrtTools.Shell with the module at out/TrtTools:
 # $TRTTOOLS_PWSH says how to run a script (by default: pwsh -NoProfile -File). Writes bench/results/gpu.json and prints the table.
 set -eu
@@ -34,7 +35,7 @@ if [ -n "$scenes" ]; then
   exit
 fi
 if [ -z "$own" ] || [ -n "$models" ]; then
-  python3 "$here/peers/gpu_models.py" export "$work" ${models:+--models "$models"}
+  python3 "$here/peers/gpu_models.py" export "$work" ${models:+--models "$models"} --calibration "$([ "$precision" = Int8 ] && echo 16 || echo 0)"
 fi
 # Our side first: engines, errors and times as one JSON object a line.
 ${TRTTOOLS_PWSH:-pwsh -NoProfile -File} "$here/gpu.ps1"

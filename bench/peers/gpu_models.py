@@ -1,6 +1,6 @@
 """The networks of bench/gpu.sh: written as ONNX for TrtTools, and timed in PyTorch on the same GPU.
 
-    python3 gpu_models.py export FOLDER [--models resnet50,bert-base-s128,...]
+    python3 gpu_models.py export FOLDER [--models resnet50,bert-base-s128,...] [--calibration 16]
     python3 gpu_models.py time [--models ...] [--batches 1,64] [--columns freeze]   one JSON object a row
 
 Weights are random (seed 0) and the same on both sides. PyTorch runs eager, torch.compile and torch.compile with freezing, each replayed as a CUDA graph;
@@ -181,7 +181,7 @@ MODELS = {
 }
 
 
-def export(names, folder):
+def export(names, folder, calibration):
     os.makedirs(folder, exist_ok=True)
     for name in names:
         make, inputs_of, _ = MODELS[name]
@@ -201,6 +201,9 @@ def export(names, folder):
             print(f"{name}: {type(error).__name__}: {error}"[:300], file=sys.stderr)
             axes = {n: ({2: "batch", 4: "past"} if i.dim() == 6 else {0: "batch", 2: "height", 3: "width"} if name.endswith("-any") else {0: "batch"}) for n, i in zip(inputs_of, inputs)}
             torch.onnx.export(model, inputs, path, dynamo=False, opset_version=17, input_names=inputs_of, dynamic_axes=axes)
+        if calibration and len(inputs) == 1 and inputs[0].dim() == 4:
+            import numpy
+            numpy.save(os.path.join(folder, name + ".calibration.npy"), torch.randn(calibration, *inputs[0].shape[1:]).numpy())
         print(f"{path}: {os.path.getsize(path):,} bytes in {time.time() - began:.1f} s", flush=True)
 
 
@@ -252,6 +255,7 @@ def main():
     parser.add_argument("folder", nargs="?")
     parser.add_argument("--models", default=",".join(m for m in MODELS if MODELS[m][2]))
     parser.add_argument("--batches", default="")
+    parser.add_argument("--calibration", type=int, default=0, help="with export: so many random images beside each model of images")
     parser.add_argument("--precisions", default="fp16")
     parser.add_argument("--columns", default="compile,freeze", help="columns beside eager: torch.compile, and with freezing")
     args = parser.parse_args()
@@ -261,7 +265,7 @@ def main():
             parser.error(f"no model '{name}'; there are {', '.join(MODELS)}")
     with torch.inference_mode():
         if args.what == "export":
-            export(names, args.folder or "models")
+            export(names, args.folder or "models", args.calibration)
         else:
             measure(names, [int(b) for b in args.batches.split(",") if b], [p == "fp16" for p in args.precisions.split(",")], args.columns.split(","))
 

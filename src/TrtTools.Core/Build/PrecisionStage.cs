@@ -86,8 +86,7 @@ internal static class PrecisionStage
         if (context.Options.CalibrationCache is { IsSynthetic: true }) context.Warn("the calibration cache was made from synthetic data: accuracy is not to be trusted.");
         context.Begin("quantizing", 0.5);
         int before = context.Warnings.Count;
-        bool isNarrow = context.Target is not null && CudaPrecision.FloatStorage(context.Options) != Tensors.DataType.Float32;
-        QuantizeOptions quantize = new() { CpuEncoding = context.Target is null, ForDevice = context.Target is not null, FloatResults = isNarrow, FloatLayer = name => patterns.Find(name) is { } precision && precision != EnginePrecision.Int8 };
+        QuantizeOptions quantize = Form(context) with { FloatLayer = name => patterns.Find(name) is { } precision && precision != EnginePrecision.Int8 };
         OnnxGraph quantized = Quantizer.Quantize(context.Graph, cache, quantize, context.Report, context.Stop);
         if (context.Options.Strict && context.Warnings.Count > before)
         {
@@ -105,10 +104,14 @@ internal static class PrecisionStage
         SetInt8(context);
     }
 
+    /// <summary>Which tensors are quantized where the engine is to run.</summary>
+    private static QuantizeOptions Form(BuildContext context) => context.Target is null ? new QuantizeOptions { CpuEncoding = true }
+        : new QuantizeOptions { ForDevice = true, FloatResults = CudaPrecision.FloatStorage(context.Options) != Tensors.DataType.Float32 };
+
     internal static CalibrationCache Calibrate(BuildContext context)
     {
         context.Begin("calibrating", 0.2);
-        CalibrationOptions options = new() { Algorithm = context.Options.CalibrationAlgorithm };
+        CalibrationOptions options = new() { Algorithm = context.Options.CalibrationAlgorithm, Form = Form(context) with { CpuEncoding = false } };
         if (context.Options.CalibrationData is { } data) return Calibrator.Calibrate(context.Source, data, options, context.Report, context.Stop);
         TrtToolsException? last = null;
         foreach (IReadOnlyList<InputInfo> inputs in SampleShapes.Candidates(context))

@@ -16,6 +16,9 @@ public sealed record CalibrationOptions
     /// do. 18 dB is a cosine of 0.992. 0 leaves the outputs unmeasured.</summary>
     public double OutputSqnr { get; init; } = 18;
 
+    /// <summary>What the scales are for: the check of the outputs quantizes the same tensors.</summary>
+    internal QuantizeOptions Form { get; init; } = new();
+
     /// <summary>Activations fetched at once; a model with more of them runs several times per sample.</summary>
     public long ActivationLimitBytes { get; init; } = 1L << 30;
 }

@@ -51,7 +51,7 @@ public static class Calibrator
             Algorithm = options.Algorithm, SampleCount = sample, DataHash = hash.ToString(), GraphHash = DataHash.OfGraph(graph),
             IsSynthetic = data.IsSynthetic, Model = graph.Name, Path = graph.Path,
         };
-        return options.OutputSqnr > 0 && !Quantizer.HasQuantization(graph) ? SensitivityAnalysis.Complete(canonical, cache, specimens.Samples, options.OutputSqnr, report, stop) : cache;
+        return options.OutputSqnr > 0 && !Quantizer.HasQuantization(graph) ? SensitivityAnalysis.Complete(canonical, cache, options.Form, specimens.Samples, options.OutputSqnr, report, stop) : cache;
     }
 
     private static void Collect(Dictionary<string, ActivationHistogram> histograms, IReadOnlyDictionary<string, TensorData> tensors, int sample, bool isInput, CancellationToken stop)

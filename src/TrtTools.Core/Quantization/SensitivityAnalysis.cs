@@ -19,13 +19,15 @@ internal sealed class SensitivityAnalysis : IDisposable
     private readonly CalibrationCache _cache;
     private readonly IReadOnlyList<IReadOnlyDictionary<string, TensorData>> _samples;
     private readonly List<IReadOnlyDictionary<string, TensorData>> _expected = [];
+    private readonly QuantizeOptions _form;
     private readonly CancellationToken _stop;
 
-    private SensitivityAnalysis(OnnxGraph canonical, CalibrationCache cache, IReadOnlyList<IReadOnlyDictionary<string, TensorData>> samples, CancellationToken stop)
+    private SensitivityAnalysis(OnnxGraph canonical, CalibrationCache cache, QuantizeOptions form, IReadOnlyList<IReadOnlyDictionary<string, TensorData>> samples, CancellationToken stop)
     {
         _graph = canonical.Copy();
         OpsetUplift.Apply(_graph);
         _cache = cache;
+        _form = form;
         _samples = samples;
         _stop = stop;
         using OrtSession session = Open(_graph);
@@ -33,11 +35,12 @@ internal sealed class SensitivityAnalysis : IDisposable
     }
 
     /// <summary>The cache with <see cref="CalibrationCache.FloatLayers"/> and <see cref="CalibrationCache.OutputSqnr"/>.</summary>
-    public static CalibrationCache Complete(OnnxGraph canonical, CalibrationCache cache, IReadOnlyList<IReadOnlyDictionary<string, TensorData>> samples, double target, Report report, CancellationToken stop)
+    /// <param name="form">Which tensors would be quantized: what is measured is what will run.</param>
+    public static CalibrationCache Complete(OnnxGraph canonical, CalibrationCache cache, QuantizeOptions form, IReadOnlyList<IReadOnlyDictionary<string, TensorData>> samples, double target, Report report, CancellationToken stop)
     {
         // Models that INT8 cannot be written into say so when it is asked for.
         if (canonical.OnnxOpset < 7) return cache;
-        using SensitivityAnalysis analysis = new(canonical, cache, samples, stop);
+        using SensitivityAnalysis analysis = new(canonical, cache, form, samples, stop);
         List<string> layers = analysis.Layers();
         if (layers.Count == 0) return cache;
         double reached = analysis.Measure(_ => true).Worst;
@@ -55,7 +58,7 @@ internal sealed class SensitivityAnalysis : IDisposable
     private IReadOnlyList<string> Originals(string output) => CanonicalGraph.OriginalNames(_graph.Body.Find(output)!);
 
     /// <summary>The layers that INT8 is for, by output.</summary>
-    private List<string> Layers() => [.. QuantizationPlan.Make(_graph, _cache, new QuantizeOptions()).Layers.Select(l => l.Node.Output()!.Name)];
+    private List<string> Layers() => [.. QuantizationPlan.Make(_graph, _cache, _form).Layers.Select(l => l.Node.Output()!.Name)];
 
     private (HashSet<string> Kept, double Reached) Search(List<string> layers, double target, double reached, Report report)
     {
@@ -90,7 +93,7 @@ internal sealed class SensitivityAnalysis : IDisposable
     {
         _stop.ThrowIfCancellationRequested();
         OnnxGraph copy = _graph.Copy();
-        new QuantizationWriter(copy, QuantizationPlan.Make(copy, _cache, new QuantizeOptions { OnlyLayer = n => chosen(n.Output()!.Name) }), cpuEncoding: false).Write();
+        new QuantizationWriter(copy, QuantizationPlan.Make(copy, _cache, _form with { OnlyLayer = n => chosen(n.Output()!.Name) }), cpuEncoding: false).Write();
         using OrtSession session = Open(copy);
         List<string> outputs = [.. copy.Body.Outputs.Select(o => o.Name).Distinct(StringComparer.Ordinal)];
         double[] signal = new double[outputs.Count], noise = new double[outputs.Count];
