@@ -11,9 +11,6 @@ internal sealed class HandMadeTactics : ITacticSource
     /// <summary>Variants of wgmma with which others of a product are left out.</summary>
     private const int EnoughWgmma = 4;
 
-    /// <summary>Up to here tiles alone do not fill a device.</summary>
-    private const int FewRows = 4096;
-
     private readonly KernelWeights _packing = new();
 
     public string Name => "trt";
@@ -76,14 +73,10 @@ internal sealed class HandMadeTactics : ITacticSource
                 yield return offer;
             }
         }
-        // Few rows want their k split, which the other form of the kernel does.
-        if (wgmma == 0 || rows <= FewRows)
+        foreach (Offer offer in Wgmma(view, rows, cols, depth, batches, context))
         {
-            foreach (Offer offer in Wgmma(view, rows, cols, depth, batches, context))
-            {
-                if (offer.Tactic is not null) wgmma++;
-                yield return offer;
-            }
+            if (offer.Tactic is not null) wgmma++;
+            yield return offer;
         }
         // Where both serve, mma.sync won none of 56 products by more than noise.
         if (wgmma >= EnoughWgmma && !context.Thorough) yield break;
