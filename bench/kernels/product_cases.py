@@ -142,13 +142,15 @@ RESNET = [(64, 56, 64, 1, 1), (256, 56, 64, 1, 1), (64, 56, 64, 3, 1), (64, 56, 
 
 
 def timings(part):
-    """(problem, variants) for `gemm`, `conv1`, `conv64`, `conv256`, `int8`."""
+    """(problem, variants) for `gemm`, `large`, `gelu`, `conv1`, `conv64`, `conv256`, `int8`."""
     out = []
     if part == "gemm":
         for rows in (128, 197):
             for cols, k, e in ((2304, 768, "bias"), (768, 768, "residual"), (3072, 768, "gelu"), (768, 3072, "residual")):
                 out.append(Problem(rows, cols, k, epilogue=e))
         return [(p, gemm_variants(p)) for p in out]
+    if part == "gelu":
+        return [(p, gemm_variants(p)) for p in (Problem(4096, 3072, 768, epilogue="gelu"), Problem(12608, 3072, 768, epilogue="gelu"))]
     if part == "large":
         for rows in (4096, 12608):
             for cols, k, e in ((2304, 768, "bias"), (768, 768, "residual"), (3072, 768, "gelu"), (768, 3072, "residual")):

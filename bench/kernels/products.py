@@ -49,7 +49,7 @@ EPILOGUES = {
     "plain": ((), "acc"),
     "bias": ((("float", "Column"),), "acc + e0"),
     "relu": ((("float", "Column"),), "fmaxf(acc + e0, 0.f)"),
-    "gelu": ((("float", "Column"),), "0.5f * (acc + e0) * (1.f + tc::erf_fast((acc + e0) * 0.70710678f))"),
+    "gelu": ((("float", "Column"),), "tc::gelu_fast(acc + e0)"),
     "residual": ((("T", "Full"), ("float", "Column")), "acc + e1 + e0"),
     "residual_relu": ((("T", "Full"), ("float", "Column")), "fmaxf(acc + e1 + e0, 0.f)"),
     "requantize": ((("float", "Column"), ("float", "Column")), "fmaxf(acc * e0 + e1, 0.f)"),

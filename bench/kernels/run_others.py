@@ -1,6 +1,6 @@
 """Checks and times stem.cuh, depthwise.cuh and mma_gemm.cuh.
 
-    python3 bench/kernels/run_others.py check|time [SECONDS]
+    python3 bench/kernels/run_others.py check|time|stems-check|stems|tiles-check|tiles [SECONDS]
 """
 import ctypes as C
 import os
@@ -13,10 +13,11 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import gpu
 import worker
 from products import EPILOGUES, Data, Problem
-from texts import SIZES, Depthwise, Mma, Stem
+from texts import SIZES, Depthwise, Mma, Stem, TileDepthwise, WideStem
 
 CACHE = os.environ.get("KERNEL_CACHE", "/tmp/others-cache.pickle")
 ME = os.path.abspath(__file__)
+SILU = dict(operands=(("float", "Column"),), expression="__fdividef(acc + e0, 1.f + tc::exp_fast(-(acc + e0)))")
 RELU = dict(operands=(("float", "Column"),), expression="fmaxf(acc + e0, 0.f)")
 L, I = C.c_longlong, C.c_int
 
@@ -34,6 +35,7 @@ class Image:
     pad: int
     dilation: int = 1
     image: str = "float"
+    silu: int = 0
 
     def __post_init__(self):
         self.p = (self.h + 2 * self.pad - self.dilation * (self.r - 1) - 1) // self.stride + 1
@@ -61,7 +63,8 @@ class ImageData:
     def reference(self, torch):
         p = self.p
         x = self.x.half().double() if p.k else self.x.double()
-        return torch.nn.functional.conv2d(x, self.w.double(), self.bias.double(), p.stride, p.pad, p.dilation, 1 if p.k else p.c).relu().permute(0, 2, 3, 1)
+        y = torch.nn.functional.conv2d(x, self.w.double(), self.bias.double(), p.stride, p.pad, p.dilation, 1 if p.k else p.c)
+        return (torch.nn.functional.silu(y) if p.silu else y.relu()).permute(0, 2, 3, 1)
 
     def library(self, torch):
         p = self.p
@@ -77,14 +80,23 @@ def prepare_stem(kernel, v, d):
     x, w, y = d.x, d.w, d.y
     a = [gpu.pointer(x), *(L(x.stride(i)) for i in range(4)), gpu.pointer(w), *(L(w.stride(i)) for i in range(4)), gpu.pointer(y), *(L(y.stride(i)) for i in range(3)), gpu.pointer(d.bias), gpu.pointer(None), gpu.pointer(None), gpu.pointer(None),
          I(p.n), I(p.h), I(p.w), I(p.p), I(p.q), I(p.k)]
-    tiles = p.n * -(-p.p // 16) * -(-p.q // 16)
     columns = -(-p.k // v.cols)
+    if isinstance(v, WideStem):
+        tiles = p.n * -(-p.p // v.th) * -(-p.q // (64 * v.wt))
+        return gpu.Launch(kernel, (min(tiles, max(1, 132 * kernel.blocks(384) // columns)), columns), 384, a, 1, bool(v.pdl))
+    tiles = p.n * -(-p.p // 16) * -(-p.q // 16)
     return gpu.Launch(kernel, (min(tiles, max(1, 132 * kernel.blocks(256) // columns)), columns), 256, a, 1, bool(v.pdl))
 
 
 def prepare_depthwise(kernel, v, d):
     p = d.p
     x, w, y = d.x, d.w, d.y
+    if isinstance(v, TileDepthwise):
+        h, q = v.box
+        a = [gpu.tiled(v.type, x.data_ptr(), (p.c, p.w, p.h, p.n), (x.stride(3) * 2, x.stride(2) * 2, x.stride(0) * 2), (v.slab, q, h, 1), 0), gpu.pointer(w), L(w.stride(0)), L(w.stride(2)), L(w.stride(3)),
+             gpu.pointer(y), *(L(y.stride(i)) for i in range(3)), gpu.pointer(d.bias), gpu.pointer(None), gpu.pointer(None), gpu.pointer(None), I(p.n), I(p.p), I(p.q), I(p.c)]
+        tiles, columns = p.n * -(-p.p // v.tp) * -(-p.q // v.tq), -(-p.c // v.slab)
+        return gpu.Launch(kernel, (min(tiles, max(1, 132 * kernel.blocks(v.threads) // columns)), columns), v.threads, a, 1, bool(v.pdl))
     a = [gpu.pointer(x), L(x.stride(0)), L(x.stride(2)), L(x.stride(3)), gpu.pointer(w), L(w.stride(0)), L(w.stride(2)), L(w.stride(3)), gpu.pointer(y), *(L(y.stride(i)) for i in range(3)),
          gpu.pointer(d.bias), L(0), gpu.pointer(None), L(0), gpu.pointer(None), L(0), gpu.pointer(None), L(0), I(p.n), I(p.h), I(p.w), I(p.p), I(p.q), I(p.c)]
     strips = p.n * -(-p.p // v.th) * -(-p.q // v.tw)
@@ -140,15 +152,66 @@ def dw(p, th, tw, lanes, threads):
     return Depthwise(r=p.r, stride=p.stride, pad=p.pad, dilation=p.dilation, th=th, tw=tw, lanes=lanes, threads=threads, **RELU)
 
 
+def wide_stems(p, everything=False):
+    done = []
+    cols = min(64, (p.k + 7) // 8 * 8)
+    parts = {min(5, -(-p.q // 64)), *((1, 2) if everything else ())}
+    for wt, th, quads in ((a, b, c) for a in sorted(parts) for b in (2, 3, 4, 5, 7) for c in ((1, 0) if everything else (1,)) if c == 0 or p.w % 4 == 0):
+        v = WideStem(quads=quads, channels=p.c, r=p.r, pad=p.pad, cols=cols, th=th, wt=wt, image=p.image, vector=8 if p.k % 8 == 0 else 4 if p.k % 4 == 0 else 1, **(SILU if p.silu else RELU))
+        if v.shared <= 114000:
+            done.append(v)
+    return done
+
+
+def tiles(p, everything=False):
+    done = []
+    slabs = {64: 1} if p.c % 64 == 0 or p.c > 120 else {64: 1, next(s for s in (40, 32, 24, 16, 8) if p.c % s == 0): 1}
+    for slab in slabs:
+        for tr, tw in ((2, 7), (4, 4), (2, 4), (1, 7), (4, 2), (7, 2), (2, 8)):
+            seen = set()
+            for high, wide in ((7, 7), (14, 14), (8, 28), (4, 56), (8, 14), (4, 28), (16, 16)):
+                tp, tq = -(-min(high, p.p) // tr) * tr, -(-min(wide, p.q) // tw) * tw
+                if (tp, tq) in seen:
+                    continue
+                seen.add((tp, tq))
+                for threads in (128, 256):
+                    v = TileDepthwise(r=p.r, stride=p.stride, pad=p.pad, dilation=p.dilation, slab=slab, tp=tp, tq=tq, tr=tr, tw=tw, threads=threads, **RELU)
+                    used = p.p * p.q / (-(-p.p // tp) * tp * -(-p.q // tq) * tq)
+                    units = (tp // tr) * (tq // tw) / (threads // 32 * (64 // slab))
+                    if v.shared <= 110000 and max(v.box) <= 256 and (everything or (used > 0.75 and units >= 1 and tr * tw * p.r * p.r <= 500)):
+                        done.append(v)
+    return done
+
+
 def stem(p, cols=None):
-    return Stem(channels=p.c, r=p.r, stride=p.stride, pad=p.pad, cols=cols or min(64, (p.k + 15) // 16 * 16), image=p.image, **RELU)
+    return Stem(channels=p.c, r=p.r, stride=p.stride, pad=p.pad, cols=cols or min(64, (p.k + 15) // 16 * 16), image=p.image, **(SILU if p.silu else RELU))
+
+
+WIDE_CHECKS = [Image(2, 224, 224, 3, 64, 7, 2, 3), Image(1, 65, 47, 3, 40, 3, 2, 1, image="tc::f16"), Image(3, 33, 31, 1, 24, 5, 2, 2), Image(1, 64, 500, 3, 100, 3, 2, 1, silu=1), Image(1, 640, 640, 3, 32, 6, 2, 2), Image(1, 20, 20, 2, 16, 3, 2, 0), Image(1, 50, 70, 4, 12, 8, 2, 3)]
+WIDE_TIMES = [Image(1, 224, 224, 3, 64, 7, 2, 3), Image(64, 224, 224, 3, 64, 7, 2, 3), Image(256, 224, 224, 3, 64, 7, 2, 3), Image(1, 640, 640, 3, 32, 3, 2, 1, silu=1), Image(32, 640, 640, 3, 32, 3, 2, 1, silu=1), Image(64, 224, 224, 3, 16, 3, 2, 1)]
+
+
+TILE_CHECKS = [Image(2, 56, 56, 64, 0, 3, 1, 1), Image(1, 57, 31, 40, 0, 5, 2, 2), Image(3, 14, 14, 184, 0, 3, 1, 2, 2), Image(1, 7, 7, 960, 0, 5, 1, 2), Image(1, 112, 112, 16, 0, 3, 2, 1), Image(200, 9, 10, 72, 0, 3, 1, 1)]
+TILE_TIMES = [Image(64, 112, 112, 16, 0, 3, 1, 1), Image(64, 112, 112, 64, 0, 3, 2, 1), Image(64, 56, 56, 72, 0, 3, 1, 1), Image(64, 56, 56, 72, 0, 5, 2, 2), Image(64, 28, 28, 120, 0, 5, 1, 2), Image(64, 28, 28, 240, 0, 3, 2, 1), Image(64, 14, 14, 184, 0, 3, 1, 1),
+              Image(64, 14, 14, 480, 0, 3, 1, 1), Image(64, 14, 14, 672, 0, 3, 1, 1), Image(64, 14, 14, 672, 0, 5, 2, 2), Image(64, 7, 7, 960, 0, 5, 1, 2)]
 
 
 def cases(mode):
     out = []
-    if mode == "check":
+    if mode in ("tiles", "tiles-check"):
+        for p in TILE_TIMES if mode == "tiles" else TILE_CHECKS:
+            out += [(p, dw(p, 1, 4, max(k for k in range(1, 17) if p.c // 8 % k == 0), 128))] if mode == "tiles" and p.c // 8 % 4 == 0 else []
+            own = tiles(p, mode != "tiles")
+            out += [(p, v) for v in own[::max(1, len(own) // (24 if mode == "tiles" else 10))]]
+    elif mode in ("stems", "stems-check"):
+        for p in WIDE_TIMES if mode == "stems" else WIDE_CHECKS:
+            out += [(p, None), (p, stem(p))] if mode == "stems" else []
+            out += [(p, v) for v in wide_stems(p, mode != "stems")]
+    elif mode == "check":
         for p in [Image(2, 224, 224, 3, 64, 7, 2, 3), Image(1, 65, 47, 3, 40, 3, 2, 1, image="tc::f16"), Image(2, 33, 31, 1, 24, 5, 1, 2), Image(1, 64, 64, 3, 96, 3, 1, 1), Image(1, 32, 50, 4, 64, 4, 4, 0), Image(1, 640, 640, 3, 32, 6, 2, 2), Image(1, 20, 20, 2, 16, 3, 1, 0)]:
             out.append((p, stem(p)))
+        for p in WIDE_CHECKS:
+            out += [(p, v) for v in wide_stems(p, True)]
         for p in [Image(2, 56, 56, 64, 0, 3, 1, 1), Image(1, 57, 31, 40, 0, 5, 2, 2), Image(3, 14, 14, 184, 0, 3, 1, 2, 2), Image(1, 7, 7, 960, 0, 5, 1, 2), Image(1, 112, 112, 16, 0, 3, 2, 1)]:
             for o in ((1, 4, 8, 128), (2, 4, 5, 125), (1, 8, 4, 128), (4, 2, 16, 256), (2, 2, 3, 126)):
                 out.append((p, dw(p, *o)))
@@ -201,9 +264,9 @@ def parent(mode, budget):
             print("WRONG", p.label, name, r["relative"], r.get("where"))
         else:
             good += 1
-            if mode == "time":
+            if mode in ("time", "stems", "tiles"):
                 rows.setdefault(p.label, []).append((r["us"], name, r["bytes"]))
-    if mode == "check":
+    if mode in ("check", "stems-check", "tiles-check"):
         print(f"{good} of {len(todo)} right", flush=True)
     for label, r in rows.items():
         lib = [u for u, n, _ in r if n == "library"]
@@ -228,14 +291,14 @@ def child(mode, first):
             make = Data if isinstance(p, Problem) else ImageData
             one = make(torch, p, i)
             want = one.reference(torch)
-            count = 1 if mode == "check" else max(2, min(24, int(130e6 / one.bytes) + 1))
+            count = 1 if mode in ("check", "stems-check", "tiles-check") else max(2, min(24, int(130e6 / one.bytes) + 1))
             sets = [one] + [make(torch, p, 100 + j) for j in range(count - 1)]
             last = p.label
         repeat = max(1, 12 // len(sets))
         if v is None:
             worker.done(i, us=gpu.time_graph(torch, [d.library(torch) for d in sets], repeat=repeat), relative=0, bytes=one.bytes)
             continue
-        prepare = prepare_mma if isinstance(v, Mma) else prepare_stem if isinstance(v, Stem) else prepare_depthwise
+        prepare = prepare_mma if isinstance(v, Mma) else prepare_stem if isinstance(v, (Stem, WideStem)) else prepare_depthwise
         whole = one.whole if isinstance(p, Problem) else one.y
         whole.fill_(77 if getattr(p, "out", "") == "tc::s8" else float("nan"))
         kernel = gpu.Kernel(cache[v.text()], shared=0 if isinstance(v, Depthwise) else v.shared)
@@ -245,7 +308,7 @@ def child(mode, first):
         got = one.y.double()
         error = ((got - want).norm() / want.norm()).item()
         bad = (~((got - want).abs() <= 0.02 * want.abs().max())).nonzero()
-        worker.done(i, relative=error, where=f"{len(bad)} bad, {bad[0].tolist()}…{bad[-1].tolist()}" if len(bad) else "", us=0 if mode == "check" else gpu.time_graph(torch, launches, repeat=repeat), bytes=one.bytes)
+        worker.done(i, relative=error, where=f"{len(bad)} bad, {bad[0].tolist()}…{bad[-1].tolist()}" if len(bad) else "", us=0 if mode in ("check", "stems-check", "tiles-check") else gpu.time_graph(torch, launches, repeat=repeat), bytes=one.bytes)
         kernel.unload()
 
 

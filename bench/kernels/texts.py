@@ -345,3 +345,79 @@ class WideAttention:
         d = {"TRT_KERNEL": "kernel", "TRT_TYPE": self.type, "TRT_TYPE_KIND": KINDS[self.type], "TRT_HEAD": self.head, "TRT_GROUP": self.group, "TRT_KEYS": self.keys, "TRT_LENGTH": self.length, "TRT_TILES": self.tiles,
              "TRT_GROUPS": self.groups, "TRT_STAGES": self.stages, "TRT_CAUSAL": self.causal, "TRT_MASK": self.mask, "TRT_MASK_TYPE": self.mask_type, "TRT_MASK_PAIRS": self.pairs, "TRT_PDL": self.pdl}
         return assemble(d, "", "wgmma_attention.cuh")
+
+
+@dataclass
+class WideStem:
+    """wgmma_stem.cuh"""
+    channels: int = 3
+    r: int = 7
+    pad: int = 3
+    cols: int = 64
+    th: int = 4
+    wt: int = 2
+    quads: int = 0
+    image: str = "float"
+    type: str = "tc::f16"
+    vector: int = 8
+    pdl: int = 0
+    operands: tuple = ()
+    expression: str = "acc"
+
+    @property
+    def steps(self):
+        return (self.r + 3) // 4
+
+    @property
+    def patch(self):
+        return ((self.th - 1) * 2 + self.r) * ((self.wt * 64 - 1) * 2 + self.steps * 4) * 8
+
+    @property
+    def shared(self):
+        return self.r * self.steps * self.cols * 32 + 2 * self.patch + 8 * 16 * (self.cols * 2 + 16)
+
+    @property
+    def name(self):
+        return f"wide{self.th}x{self.wt}c{self.cols}" + ("q" if self.quads else "")
+
+    def text(self):
+        d = {"TRT_KERNEL": "kernel", "TRT_TYPE": self.type, "TRT_TYPE_KIND": KINDS[self.type], "TRT_IN": self.image, "TRT_W": self.type, "TRT_CHANNELS": self.channels, "TRT_FILTER_H": self.r, "TRT_FILTER_W": self.r, "TRT_PAD_H": self.pad, "TRT_PAD_W": self.pad,
+             "TRT_COLS": self.cols, "TRT_TH": self.th, "TRT_WT": self.wt, "TRT_QUADS": self.quads, "TRT_PDL": self.pdl, "TRT_VECTOR": self.vector, **operand_defines(self.operands)}
+        return assemble(d, PLAIN % self.expression, "wgmma_stem.cuh")
+
+
+@dataclass
+class TileDepthwise:
+    """tma_depthwise.cuh"""
+    r: int = 3
+    stride: int = 1
+    pad: int = 1
+    dilation: int = 1
+    slab: int = 64
+    tp: int = 14
+    tq: int = 14
+    tr: int = 2
+    tw: int = 7
+    threads: int = 128
+    type: str = "tc::f16"
+    pdl: int = 0
+    operands: tuple = ()
+    expression: str = "acc"
+
+    @property
+    def box(self):
+        return (self.tp - 1) * self.stride + (self.r - 1) * self.dilation + 1, (self.tq - 1) * self.stride + (self.r - 1) * self.dilation + 1
+
+    @property
+    def shared(self):
+        return 128 + 2 * ((self.box[0] * self.box[1] * self.slab * 2 + 127) // 128 * 128)
+
+    @property
+    def name(self):
+        return f"tile{self.tp}x{self.tq}u{self.tr}x{self.tw}c{self.slab}t{self.threads}"
+
+    def text(self):
+        d = {"TRT_KERNEL": "kernel", "TRT_TYPE": self.type, "TRT_W": self.type, "TRT_R": self.r, "TRT_S": self.r, "TRT_STRIDE_H": self.stride, "TRT_STRIDE_W": self.stride, "TRT_PAD_H": self.pad, "TRT_PAD_W": self.pad,
+             "TRT_DILATION_H": self.dilation, "TRT_DILATION_W": self.dilation, "TRT_SLAB": self.slab, "TRT_TP": self.tp, "TRT_TQ": self.tq, "TRT_TR": self.tr, "TRT_TW": self.tw, "TRT_THREADS": self.threads, "TRT_PDL": self.pdl,
+             "TRT_VECTOR": 8, **operand_defines(self.operands)}
+        return assemble(d, PLAIN % self.expression, "tma_depthwise.cuh")

@@ -57,6 +57,9 @@ internal sealed record EpilogueText(string Function, IReadOnlyList<LoadExpr> Loa
                     string operand = "e" + at.ToString(CultureInfo.InvariantCulture);
                     names[part] = part.Type == ScalarType.Int64 ? "(int)" + operand : operand;
                     continue;
+                case CallExpr when fast && GeluOf(part) is { } argument:
+                    body.Append(CultureInfo.InvariantCulture, $"    const float {name} = tc::gelu_fast({names[argument]});\n");
+                    break;
                 case CallExpr call:
                     string? text = fast && call.Operands[0].Type == ScalarType.Float32 ? Fast(call.Function.Name) : null;
                     text ??= call.Operands[0].Type == ScalarType.Float32 ? call.Function.Float : call.Function.Integer;
@@ -104,6 +107,37 @@ internal sealed record EpilogueText(string Function, IReadOnlyList<LoadExpr> Loa
 
     /// <summary>An element in memory, as types.cuh has it; null where epilogues have none.</summary>
     public static string? ElementName(DataType type) => type switch { DataType.Float32 => "float", DataType.Float16 => "tc::f16", DataType.BFloat16 => "tc::bf16", DataType.Int8 => "tc::s8", _ => null };
+
+    /// <summary>x where an expression is x · (1 + erf(x / √2)) / 2, its factors in any order.</summary>
+    private static Expr? GeluOf(Expr expr)
+    {
+        List<Expr> factors = [];
+        double constant = 1;
+        Collect(expr);
+        if (factors.Count != 2 || Math.Abs(constant - 0.5) > 1e-6) return null;
+        foreach ((Expr x, Expr other) in new[] { (factors[0], factors[1]), (factors[1], factors[0]) })
+        {
+            if (other is CallExpr { Function.Name: "add" } sum && (IsOne(sum.Operands[0]) ? sum.Operands[1] : IsOne(sum.Operands[1]) ? sum.Operands[0] : null) is CallExpr { Function.Name: "erf" } erf
+                && erf.Operands[0] is CallExpr { Function.Name: "mul", Operands: [Expr a, Expr b] } && (a, b) is (ConstantExpr, _) or (_, ConstantExpr))
+            {
+                (ConstantExpr by, Expr argument) = a is ConstantExpr left ? (left, b) : ((ConstantExpr)b, a);
+                if (Math.Abs(by.Number - Math.Sqrt(0.5)) < 1e-6 && ExprEquality.Equal(x, argument)) return x;
+            }
+        }
+        return null;
+
+        static bool IsOne(Expr e) => e is ConstantExpr { Number: 1, Type: ScalarType.Float32 };
+
+        void Collect(Expr e)
+        {
+            if (e is CallExpr { Function.Name: "mul", Type: ScalarType.Float32 } product)
+            {
+                foreach (Expr operand in product.Operands) Collect(operand);
+            }
+            else if (e is ConstantExpr { Type: ScalarType.Float32 } number) constant *= number.Number;
+            else factors.Add(e);
+        }
+    }
 
     private static string? Fast(string function) => function switch
     {

@@ -51,7 +51,8 @@ internal static class ImageKernels
     }
 
     /// <summary>Null with the reason where the region is no convolution of few channels.</summary>
-    public static KernelLaunch? Stem(Region region, ConvolutionFacts facts, string name, int multiprocessors, bool programmatic, out string reason)
+    /// <param name="wide">For wgmma_stem.cuh: a tile's output rows and parts of 64 pixels of a row; null: stem.cuh.</param>
+    public static KernelLaunch? Stem(Region region, ConvolutionFacts facts, (int Rows, int Parts)? wide, string name, int multiprocessors, bool programmatic, out string reason)
     {
         TensorView x = facts.Input, w = facts.Weight;
         if (facts.Group != 1 || !w.Shape[1].TryGetValue(out long channels) || channels > 4)
@@ -79,7 +80,19 @@ internal static class ImageKernels
         int patchH = (15 * strideH) + height, patchW = (15 * strideW) + width, patchRow = (patchW * stepped + 2) / 2 * 2, patch = ((patchH * patchRow * 2) + 16 + 15) / 16 * 16;
         DataType stored = region.Nests[0].Target.Type;
         int shared = (cols * ((k * 2) + 16 + (k / 8 % 2 != 0 ? 16 : 0))) + patch + (256 * ((cols * ProductText.Size(stored)) + 16));
-        if (shared > 99 * 1024)
+        int steps = (width + 3) / 4, blocks = Math.Clamp(220 * 1024 / (shared + 1024), 1, 2);
+        if (wide is { } tile)
+        {
+            if (strideH != 2 || strideW != 2)
+            {
+                reason = "its strides are not 2";
+                return null;
+            }
+            cols = outputs.TryGetValue(out known) && known < 64 ? (int)((known + 7) / 8 * 8) : 64;
+            shared = (height * steps * cols * 32) + (2 * (((tile.Rows - 1) * 2) + height) * ((((tile.Parts * 64) - 1) * 2) + (steps * 4)) * 8) + (8 * 16 * ((cols * ProductText.Size(stored)) + 16));
+            blocks = Math.Clamp(WgmmaVariant.MaxSharedBytes / (shared + 1024), 1, 2);
+        }
+        if (shared > (wide is null ? 99 * 1024 : WgmmaVariant.MaxSharedBytes - 1024))
         {
             reason = string.Create(CultureInfo.InvariantCulture, $"its filters need {shared} bytes of shared memory");
             return null;
@@ -87,11 +100,14 @@ internal static class ImageKernels
         IReadOnlyList<Axis> space = region.Nests[0].Space;
         // 8 bits of a result are right with products of 16.
         DataType multiplied = stored != DataType.Int8 ? stored : w.Type == DataType.BFloat16 ? DataType.BFloat16 : DataType.Float16;
-        (string, object)[] definitions =
+        List<(string, object)> definitions =
         [
-            ("KERNEL", "stem"), ("TYPE", ProductText.Name(multiplied)), ("OUT", ProductText.Name(stored)), ("IN", ProductText.Name(x.Type)), ("W", ProductText.Name(w.Type)), ("CHANNELS", channels), ("R", height), ("S", width), ("STRIDE_H", strideH), ("STRIDE_W", strideW),
-            ("PAD_H", facts.PadsBegin[0]), ("PAD_W", facts.PadsBegin[1]), ("COLS", cols), ("PDL", programmatic ? 1 : 0), ("VECTOR", ProductText.Vector(parts.View)), .. ProductText.OperandDefines(parts.View),
+            ("KERNEL", "stem"), ("TYPE", ProductText.Name(multiplied)), ("OUT", ProductText.Name(stored)), ("IN", ProductText.Name(x.Type)), ("W", ProductText.Name(w.Type)), ("CHANNELS", channels), ("PAD_H", facts.PadsBegin[0]), ("PAD_W", facts.PadsBegin[1]),
+            ("COLS", cols), ("PDL", programmatic ? 1 : 0), ("VECTOR", ProductText.Vector(parts.View)), .. ProductText.OperandDefines(parts.View),
         ];
+        definitions.AddRange(wide is { } shape
+            ? [("TYPE_KIND", ProductText.Kind(multiplied)), ("FILTER_H", height), ("FILTER_W", width), ("TH", shape.Rows), ("WT", shape.Parts), ("QUADS", HasQuads(x) ? 1 : 0)]
+            : new (string, object)[] { ("R", height), ("S", width), ("STRIDE_H", strideH), ("STRIDE_W", strideW) });
         if (parts.Operands.Any(o => ProductText.OperandKind(o, parts.View) is "Full" or "Row"))
         {
             reason = "its epilogue reads more than a vector along the channels";
@@ -102,19 +118,22 @@ internal static class ImageKernels
         arguments.AddRange([new PointerArgument(y.Storage, y.Offset, Access.Write), ProductText.Wide(y.Batch0), ProductText.Wide(y.Batch1), ProductText.Wide(y.Row)]);
         for (int i = 0; i < EpilogueText.MaxLoads; i++) arguments.Add(i < parts.Operands.Count ? new PointerArgument(parts.Operands[i].Storage, parts.Operands[i].Offset, Access.Read) : ProductText.Wide(0));
         arguments.AddRange([ProductText.Int(x.Shape[0]), ProductText.Int(x.Shape[2]), ProductText.Int(x.Shape[3]), ProductText.Int(space[2].Extent), ProductText.Int(space[3].Extent), ProductText.Int(outputs)]);
-        DimExpr tiles = x.Shape[0] * DimExpr.CeilDiv(space[2].Extent, 16) * DimExpr.CeilDiv(space[3].Extent, 16);
-        int room = Math.Max(1, multiprocessors * Math.Clamp(220 * 1024 / (shared + 1024), 1, 2));
+        DimExpr tiles = x.Shape[0] * DimExpr.CeilDiv(space[2].Extent, wide?.Rows ?? 16) * DimExpr.CeilDiv(space[3].Extent, wide is { } own ? own.Parts * 64 : 16);
+        int room = Math.Max(1, multiprocessors * blocks);
         return new KernelLaunch
         {
-            Name = name, Source = new KernelSource("stem", ProductText.Assemble(definitions, parts.Epilogue.Function, "stem.cuh"), programmatic ? 90 : Capability),
-            Grid = [multiprocessors > 0 ? DimExpr.Min(tiles, room) : tiles, DimExpr.CeilDiv(outputs, cols), DimExpr.One], Block = [256], SharedBytes = shared, Programmatic = programmatic, Arguments = arguments,
+            Name = name, Source = new KernelSource("stem", ProductText.Assemble(definitions, parts.Epilogue.Function, wide is null ? "stem.cuh" : "wgmma_stem.cuh"), programmatic || wide is not null ? 90 : Capability),
+            Grid = [multiprocessors > 0 ? DimExpr.Min(tiles, room) : tiles, DimExpr.CeilDiv(outputs, cols), DimExpr.One], Block = [wide is null ? 256 : 384], SharedBytes = shared, Programmatic = programmatic, Arguments = arguments,
         };
     }
 
+    /// <summary>Whether four pixels of a channel lie side by side and aligned, in rows that are a multiple of them.</summary>
+    private static bool HasQuads(TensorView x) => GeneratorOptions.Is(x.Strides[3], 1) && x.Strides.Take(3).Append(x.Offset).Append(x.Shape[3]).All(s => GeneratorOptions.IsDivisible(s, 4));
+
     /// <summary>Null with the reason where the region is no depthwise convolution that this variant runs: pixels of a thread, threads along the channels.</summary>
-    public static KernelLaunch? Depthwise(Region region, ConvolutionFacts facts, (int Height, int Width, int Lanes) variant, string name, int multiprocessors, bool programmatic, out string reason)
+    /// <param name="tile">For tma_depthwise.cuh, and nothing of the variant counts; null: depthwise.cuh.</param>
+    public static KernelLaunch? Depthwise(Region region, ConvolutionFacts facts, (int Height, int Width, int Lanes) variant, DepthwiseTile? tile, string name, int multiprocessors, bool programmatic, out string reason)
     {
-        int threads = Math.Max(1, 128 / variant.Lanes) * variant.Lanes;
         TensorView x = facts.Input, w = facts.Weight;
         if (!GeneratorOptions.Is(w.Shape[1], 1) || !w.Shape[0].TryGetValue(out long channels) || facts.Group != channels)
         {
@@ -126,8 +145,11 @@ internal static class ImageKernels
         if ((x.Type != stored && stored != DataType.Int8) || x.Type is not (DataType.Float16 or DataType.BFloat16) || EpilogueText.ElementName(w.Type) is null or "tc::s8") reason = $"it does not multiply {x.Type} and {w.Type} to {region.Nests[0].Target.Type}";
         else if (!GeneratorOptions.Is(x.Strides[1], 1)) reason = "its input's channels are not contiguous";
         else if (channels % 8 != 0 || !x.Strides.Where((_, i) => i != 1).Append(x.Offset).All(s => GeneratorOptions.IsDivisible(s, 8)) || ProductText.Vector(parts.View) != 8) reason = "its channels are not aligned to 16 bytes";
+        if (tile is not null && parts.Operands.Any(o => ProductText.OperandKind(o, parts.View) is "Full" or "Row")) reason = "its epilogue reads more than a vector along the channels";
         if (reason.Length > 0) return null;
         IReadOnlyList<Axis> space = region.Nests[0].Space;
+        if (tile is not null) return Tiled(parts, facts, space, tile, name, multiprocessors, programmatic);
+        int threads = Math.Max(1, 128 / variant.Lanes) * variant.Lanes;
         (string, object)[] definitions =
         [
             ("KERNEL", "depthwise"), ("TYPE", ProductText.Name(x.Type)), ("OUT", ProductText.Name(stored)), ("W", ProductText.Name(w.Type)), ("R", w.Shape[2].Value), ("S", w.Shape[3].Value), ("STRIDE_H", facts.Strides[0]), ("STRIDE_W", facts.Strides[1]),
@@ -151,6 +173,39 @@ internal static class ImageKernels
         {
             Name = name, Source = new KernelSource("depthwise", ProductText.Assemble(definitions, parts.Epilogue.Function, "depthwise.cuh"), programmatic ? 90 : Capability),
             Grid = [multiprocessors > 0 ? DimExpr.Min(blocks, Math.Max(1, multiprocessors * 16 / columns)) : blocks, columns, DimExpr.One], Block = [threads], Programmatic = programmatic, Arguments = arguments,
+        };
+    }
+
+    public static ConvolutionGeometry GeometryOf(ConvolutionFacts facts) =>
+        new((int)facts.Weight.Shape[2].Value, (int)facts.Weight.Shape[3].Value, (int)facts.Strides[0], (int)facts.Strides[1], (int)facts.Dilations[0], (int)facts.Dilations[1]);
+
+    private static KernelLaunch Tiled(Parts parts, ConvolutionFacts facts, IReadOnlyList<Axis> space, DepthwiseTile tile, string name, int multiprocessors, bool programmatic)
+    {
+        TensorView x = facts.Input, w = facts.Weight;
+        ProductOperand y = parts.View.Y;
+        ConvolutionGeometry g = GeometryOf(facts);
+        (int high, int wide) = tile.Box(g);
+        long channels = w.Shape[0].Value, columns = (channels + tile.Slab - 1) / tile.Slab;
+        (string, object)[] definitions =
+        [
+            ("KERNEL", "depthwise"), ("TYPE", ProductText.Name(x.Type)), ("OUT", ProductText.Name(y.Type)), ("W", ProductText.Name(w.Type)), ("R", g.FilterH), ("S", g.FilterW), ("STRIDE_H", g.StrideH), ("STRIDE_W", g.StrideW),
+            ("PAD_H", facts.PadsBegin[0]), ("PAD_W", facts.PadsBegin[1]), ("DILATION_H", g.DilationH), ("DILATION_W", g.DilationW), ("SLAB", tile.Slab), ("TP", tile.High), ("TQ", tile.Wide), ("TR", tile.Rows), ("TW", tile.Cols), ("THREADS", tile.Threads),
+            ("PDL", programmatic ? 1 : 0), ("VECTOR", 8), .. ProductText.OperandDefines(parts.View),
+        ];
+        List<KernelArgument> arguments =
+        [
+            new TensorMapArgument(x.Storage, x.Offset, x.Type, [channels, x.Shape[3], x.Shape[2], x.Shape[0]], [x.Strides[3] * 2, x.Strides[2] * 2, x.Strides[0] * 2], [tile.Slab, wide, high, 1], 0),
+            new PointerArgument(w.Storage, w.Offset, Access.Read), ProductText.Wide(w.Strides[0]), ProductText.Wide(w.Strides[2]), ProductText.Wide(w.Strides[3]),
+            new PointerArgument(y.Storage, y.Offset, Access.Write), ProductText.Wide(y.Batch0), ProductText.Wide(y.Batch1), ProductText.Wide(y.Row),
+        ];
+        for (int i = 0; i < EpilogueText.MaxLoads; i++) arguments.Add(i < parts.Operands.Count ? new PointerArgument(parts.Operands[i].Storage, parts.Operands[i].Offset, Access.Read) : ProductText.Wide(0));
+        arguments.AddRange([ProductText.Int(x.Shape[0]), ProductText.Int(space[2].Extent), ProductText.Int(space[3].Extent), ProductText.Int(channels)]);
+        DimExpr tiles = x.Shape[0] * DimExpr.CeilDiv(space[2].Extent, tile.High) * DimExpr.CeilDiv(space[3].Extent, tile.Wide);
+        int shared = tile.SharedBytes(g), blocks = Math.Clamp(Math.Min(WgmmaVariant.MaxSharedBytes / (shared + 1024), 512 / tile.Threads), 1, 8);
+        return new KernelLaunch
+        {
+            Name = name, Source = new KernelSource("depthwise", ProductText.Assemble(definitions, parts.Epilogue.Function, "tma_depthwise.cuh"), WgmmaKernel.Capability),
+            Grid = [DimExpr.Min(tiles, Math.Max(1, Math.Max(1, multiprocessors) * blocks / columns)), columns, DimExpr.One], Block = [tile.Threads], SharedBytes = shared, Programmatic = programmatic, Arguments = arguments,
         };
     }
 }

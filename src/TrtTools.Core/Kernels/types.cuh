@@ -120,6 +120,18 @@ static __device__ __forceinline__ float erf_fast(float x)
     return copysignf(1.f - q, x);
 }
 
+// x · (1 + erf(x / √2)) / 2 = max(x, 0) − |x| · 2^(p(|x|) − 1) with the same polynomial.
+static __device__ __forceinline__ float gelu_fast(float x)
+{
+    float t = fabsf(x), p = -0.00052045937f, q;
+    p = fmaf(p, t, 0.0073975163f);
+    p = fmaf(p, t, -0.052561253f);
+    p = fmaf(p, t, -0.45925467f);
+    p = fmaf(p, t, -1.1510914f);
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(q) : "f"(fmaf(p, t, -1.f)));
+    return fmaf(-t, q, fmaxf(x, 0.f));
+}
+
 static __device__ __forceinline__ float exp_fast(float x) { float y; asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x * 1.44269504f)); return y; }
 
 }

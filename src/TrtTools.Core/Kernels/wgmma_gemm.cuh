@@ -678,7 +678,11 @@ extern "C" __global__ void __launch_bounds__(tc::kThreads, TRT_RESIDENT) TRT_KER
                 early = min(TRT_STAGES, share.count);
                 for (int i = 0; i < early; i++) { feeder.expect(i); feeder.load_w(i, share.first + i, tile); }
 #if TRT_PDL
-                for (int i = early; i < share.count; i++) feeder.prefetch_w(share.first + i, tile);
+                // Where few blocks read the same weights; many would ask for them many times over.
+                if (share.space.row_tiles * batches0 * batches1 <= 4)
+                {
+                    for (int i = early; i < share.count; i++) feeder.prefetch_w(share.first + i, tile);
+                }
 #endif
             }
 #if TRT_PDL

@@ -40,10 +40,23 @@ internal sealed class HandMadeTactics : ITacticSource
         if (facts.Weight.Shape[1] is { IsConstant: true, Value: <= 4 } && facts.Input.Rank == 4
             && (facts.Weight.Type is DataType.Float16 or DataType.BFloat16 || (facts.Weight.Type == DataType.Float32 && region.Nests[^1].Target.Type == DataType.Int8)))
         {
-            yield return ImageKernels.Stem(region, facts, "trt stem", context.Multiprocessors, IsHopper(context), out string reason) is { } stem ? Of(stem) : Offer.Rejected("trt stem", reason);
+            foreach ((int Rows, int Parts) shape in WideStems(region, facts, context))
+            {
+                string name = string.Create(CultureInfo.InvariantCulture, $"trt wgmma-stem {shape.Rows}x{shape.Parts}");
+                if (ImageKernels.Stem(region, facts, shape, name, context.Multiprocessors, programmatic: true, out _) is { } wide) yield return Of(wide);
+            }
+            yield return ImageKernels.Stem(region, facts, null, "trt stem", context.Multiprocessors, IsHopper(context), out string reason) is { } stem ? Of(stem) : Offer.Rejected("trt stem", reason);
         }
         if (facts.Input.Rank == 4 && _packing.ChannelsLast(facts.Weight) is { } packed) region = new Region { Name = region.Name, Kind = region.Kind, Operators = region.Operators, Nests = region.Nests, Facts = facts with { Weight = packed }, SourceNodes = region.SourceNodes };
         foreach (Offer offer in Products(region, context)) yield return offer;
+    }
+
+    /// <summary>Tiles of wgmma_stem.cuh: output rows, parts of 64 pixels of a row.</summary>
+    private static IEnumerable<(int Rows, int Parts)> WideStems(Region region, ConvolutionFacts facts, TacticContext context)
+    {
+        if (context.Capability != WgmmaKernel.Capability || facts.Strides.Any(s => s != 2)) yield break;
+        int parts = context.Value(region.Nests[0].Space[^1].Extent) is { } width ? (int)Math.Clamp((width + 63) / 64, 1, 5) : 2;
+        foreach (int rows in new[] { 4, 3, 2, 5, 7 }) yield return (rows, parts);
     }
 
     private IEnumerable<Offer> Products(Region region, TacticContext context)
@@ -158,13 +171,25 @@ internal sealed class HandMadeTactics : ITacticSource
         foreach ((int Height, int Width, int Lanes) shape in ImageCandidates(facts, context))
         {
             string name = string.Create(CultureInfo.InvariantCulture, $"trt depthwise {shape.Height}x{shape.Width}-{shape.Lanes}");
-            if (ImageKernels.Depthwise(region, facts, shape, name, context.Multiprocessors, IsHopper(context), out string reason) is { } launch) yield return Of(launch);
+            if (ImageKernels.Depthwise(region, facts, shape, null, name, context.Multiprocessors, IsHopper(context), out string reason) is { } launch) yield return Of(launch);
             else
             {
                 yield return Offer.Rejected("trt depthwise", reason);
                 yield break;
             }
         }
+        foreach (DepthwiseTile tile in DepthwiseTiles(region, facts, context))
+        {
+            string name = $"trt tma-depthwise {tile}";
+            if (ImageKernels.Depthwise(region, facts, default, tile, name, context.Multiprocessors > 0 ? context.Multiprocessors : 132, programmatic: true, out _) is { } tiled) yield return Of(tiled);
+        }
+    }
+
+    private static IEnumerable<DepthwiseTile> DepthwiseTiles(Region region, ConvolutionFacts facts, TacticContext context)
+    {
+        if (context.Capability != WgmmaKernel.Capability || facts.Input.Rank != 4 || !facts.Weight.Shape.All(d => d.IsConstant) || facts.Weight.Shape[1].Value != 1 || facts.Weight.Shape[0].Value % 8 != 0) return [];
+        if (context.Value(region.Nests[0].Space[^2].Extent) is not { } height || context.Value(region.Nests[0].Space[^1].Extent) is not { } width || height < 1 || width < 1) return [];
+        return DepthwiseTile.Candidates(ImageKernels.GeometryOf(facts), facts.Weight.Shape[0].Value, height, width).Take(context.Thorough ? 12 : 5);
     }
 
     private static IEnumerable<(int Height, int Width, int Lanes)> ImageCandidates(ConvolutionFacts facts, TacticContext context)

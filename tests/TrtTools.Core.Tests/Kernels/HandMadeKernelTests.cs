@@ -89,6 +89,61 @@ public sealed partial class HandMadeKernelTests
         Assert.Contains("depends on the place", Assert.Single(new HandMadeTactics().Offers(region, Context())).Reason, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("stem", 90, true, "TRT_QUADS 0")]
+    [InlineData("stem, rows of four", 90, true, "TRT_QUADS 1")]
+    [InlineData("stem of one channel", 90, false, "")]
+    [InlineData("stem", 80, false, "")]
+    public void Images_of_few_channels_and_strides_of_two_are_for_wgmma_too(string name, int capability, bool offered, string contains)
+    {
+        KernelLaunch[] launches = [.. Launches(Offers(Named(name), Context(capability)))];
+        Assert.Contains(launches, l => l.Name.StartsWith("trt stem", StringComparison.Ordinal));
+        KernelLaunch[] wide = [.. launches.Where(l => l.Name.StartsWith("trt wgmma-stem", StringComparison.Ordinal))];
+        Assert.Equal(offered, wide.Length > 0);
+        Assert.All(wide, l => Assert.Contains(contains, l.Source.Text, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("depthwise 3x3", 90, true)]
+    [InlineData("depthwise 5x5 stride 2", 90, true)]
+    [InlineData("depthwise dilated", 90, true)]
+    [InlineData("depthwise 3x3", 80, false)]
+    public void Depthwise_tiles_come_by_TMA_on_Hopper(string name, int capability, bool offered)
+    {
+        KernelLaunch[] launches = [.. Launches(Offers(Named(name), Context(capability)))];
+        Assert.StartsWith("trt depthwise", launches[0].Name, StringComparison.Ordinal);
+        KernelLaunch[] tiled = [.. launches.Where(l => l.Name.StartsWith("trt tma-depthwise", StringComparison.Ordinal))];
+        Assert.Equal(offered, tiled.Length > 0);
+        foreach (KernelLaunch launch in tiled)
+        {
+            TensorMapArgument map = Assert.IsType<TensorMapArgument>(launch.Arguments[0]);
+            Assert.Equal(0, map.SwizzleBytes);
+            Assert.All(map.Box, extent => Assert.InRange(extent, 1, 256));
+            Assert.Equal(0, map.Box[0] % 8);
+            // Two tiles and what aligns them.
+            Assert.True(2 * map.Box[0] * map.Box[1] * map.Box[2] * 2 <= launch.SharedBytes, launch.Name);
+        }
+    }
+
+    [Fact]
+    public void A_GELU_of_erf_is_recognized_where_results_have_16_bits()
+    {
+        HandMadeCases.Made made = Named("gelu");
+        Assert.All(Launches(Offers(made)), l => Assert.Contains("tc::gelu_fast(", l.Source.Text, StringComparison.Ordinal));
+        // Another factor than ½, and x of the product not that of erf: neither is one.
+        LoopNest nest = made.Region.Nests[0];
+        Expr x = ((CallExpr)((CallExpr)nest.Result).Operands[0]).Operands[1];
+        Expr Erf(Expr of) => Ex.Call("add", Ex.Number(1), Ex.Call("erf", Ex.Call("div", of, Ex.Number(Math.Sqrt(2)))));
+        foreach (Expr other in new[] { Ex.Call("mul", x, Erf(x)), Ex.Call("mul", Ex.Call("mul", Ex.Number(0.5), Ex.Call("neg", x)), Erf(x)) })
+        {
+            Region region = new() { Name = "other", Kind = RegionKind.MatMul, Operators = "MatMul", Nests = [nest with { Result = other }], Facts = made.Region.Facts };
+            Assert.All(Launches(new HandMadeTactics().Offers(region, Context())), l => Assert.DoesNotContain("tc::gelu_fast(", l.Source.Text, StringComparison.Ordinal));
+        }
+        // Any order of the factors.
+        Region turned = new() { Name = "turned", Kind = RegionKind.MatMul, Operators = "MatMul", Nests = [nest with { Result = Ex.Call("mul", Ex.Call("mul", Erf(x), x), Ex.Number(0.5)) }], Facts = made.Region.Facts };
+        Assert.All(Launches(new HandMadeTactics().Offers(turned, Context())), l => Assert.Contains("tc::gelu_fast(", l.Source.Text, StringComparison.Ordinal));
+    }
+
     [Fact]
     public void Integers_with_a_zero_point_are_rejected()
     {
