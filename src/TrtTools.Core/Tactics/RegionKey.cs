@@ -8,7 +8,7 @@ namespace TrtTools.Tactics;
 
 /// <summary>
 /// What a region computes, as text without names: two regions with one text are run by the same kernels, whatever weights and tensors they are about. Timing cache and lock file
-/// know a region by the text's hash.
+/// know a region by the text's hash. Where integers stand for floats, the numbers that say how are as good as weights: layers that differ in their scales alone have one text.
 /// </summary>
 internal sealed class RegionKey
 {
@@ -17,8 +17,11 @@ internal sealed class RegionKey
     private readonly Dictionary<Axis, int> _axes = [];
     private readonly Dictionary<Expr, int> _exprs = new(ReferenceEqualityComparer.Instance);
 
+    private readonly bool _quantizes;
+
     private RegionKey(Region region)
     {
+        _quantizes = region.Nests.SelectMany(n => Ex.Parts(n.Result)).Any(e => e is ConvertExpr { Target: DataType.Int8 or DataType.UInt8, Saturates: true } or ConvertExpr { Value: LoadExpr { Source.Type: DataType.Int8 or DataType.UInt8 } });
         Line($"{region.Kind}");
         if (region.Sequence is not null) Line($"sequence {Number(_axes, region.Sequence, "a")}");
         switch (region.Facts)
@@ -60,6 +63,7 @@ internal sealed class RegionKey
         if (_exprs.TryGetValue(expr, out int known)) return $"e{known}";
         string text = expr switch
         {
+            ConstantExpr c when _quantizes && c.Type == ScalarType.Float32 && c.Number > 0 && c.Number != 1 => "scale",
             ConstantExpr c => c.Type.IsFloat() ? $"{c.Type} {c.Number.ToString("R", CultureInfo.InvariantCulture)}" : $"{c.Type} {c.Integer.ToString(CultureInfo.InvariantCulture)}",
             AxisExpr a => Number(_axes, a.Axis, "a"),
             ExtentExpr e => $"<{e.Extent.Text}>",

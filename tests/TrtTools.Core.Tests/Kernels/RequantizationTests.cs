@@ -85,6 +85,21 @@ public sealed class RequantizationTests
     }
 
     [Fact]
+    public void Layers_that_differ_in_their_scales_alone_are_timed_once()
+    {
+        string Key(double step, double factor, bool rectifies)
+        {
+            Expr value = Ex.Call("add", Residual(factor), Ex.Call("add", Scaled, Vector(_bias)));
+            return RegionKey.Of(new Region { Name = "r", Kind = RegionKind.MatMul, Operators = "MatMul", Nests = [Nest(rectifies ? Relu(value) : value, step)] });
+        }
+        Assert.Equal(Key(0.02, 0.1, true), Key(0.03, 0.2, true));
+        Assert.NotEqual(Key(0.02, 0.1, true), Key(0.02, 0.1, false));
+        // Of floats the numbers say what is computed.
+        string Float(double factor) => RegionKey.Of(new Region { Name = "r", Kind = RegionKind.MatMul, Operators = "MatMul", Nests = [Nest(Scaled, 1) with { Target = Dense("f", StorageKind.Output, DataType.Float16, 5, Columns), Result = Ex.Call("mul", Scaled, Ex.Number(factor)) }] });
+        Assert.NotEqual(Float(0.5), Float(0.25));
+    }
+
+    [Fact]
     public void Sums_count_as_narrow_only_where_no_input_can_make_them_wide()
     {
         sbyte[] weights = new sbyte[2 * 400];
