@@ -69,7 +69,12 @@ internal sealed class TacticSources : IDisposable
     }
 
     /// <summary>The build's own adapter of a library, made when first asked for.</summary>
-    public ILibraryAdapter Adapter(string library, string engine) => Adapter(library, name => LibraryAdapters.Create(name, engine));
+    public ILibraryAdapter Adapter(string library, string engine) => Adapter(library, name => name switch
+    {
+        CudnnAdapter.Library => new LazyLibrary(Cudnn.Version, () => LibraryAdapters.Create(name, engine)),
+        CublasLtAdapter.Library => new LazyLibrary(CublasLt.Version, () => LibraryAdapters.Create(name, engine)),
+        _ => LibraryAdapters.Create(name, engine),
+    });
 
     private ILibraryAdapter Adapter(string library, Func<string, ILibraryAdapter> create)
     {

@@ -101,7 +101,7 @@ internal sealed class LibraryAnswers(TimingCache? cache, string environment, Pha
     private string PlanKey(ILibraryAdapter library, LibraryRequest request) => $"{Call(library, request)} {Convert.ToHexString(request.Algorithm.Span)}";
 
     private string Call(ILibraryAdapter library, LibraryRequest request) =>
-        $"{environment} {library.GetType().Name} {library.Version} {request.Operation} {string.Join(' ', request.Extents)} {string.Join(' ', request.Settings.OrderBy(s => s.Key, StringComparer.Ordinal))}";
+        $"{environment} {request.Operation} {library.Version} {string.Join(' ', request.Extents)} {string.Join(' ', request.Settings.OrderBy(s => s.Key, StringComparer.Ordinal))}";
 
     public void Dispose()
     {

@@ -18,7 +18,7 @@ internal sealed class TrialLibraries(Func<string, string, ILibraryAdapter> open,
     private IPreparedCall Prepare(ILibraryAdapter adapter, LibraryRequest request)
     {
         string key = string.Create(CultureInfo.InvariantCulture,
-            $"{adapter.GetType().Name} {request.Operation} {string.Join(' ', request.Extents)} {string.Join(' ', request.Settings.OrderBy(s => s.Key, StringComparer.Ordinal))} {Convert.ToHexString(request.Algorithm.Span)} {request.WorkspaceBytes}");
+            $"{request.Operation} {string.Join(' ', request.Extents)} {string.Join(' ', request.Settings.OrderBy(s => s.Key, StringComparer.Ordinal))} {Convert.ToHexString(request.Algorithm.Span)} {request.WorkspaceBytes}");
         int known = _kept.FindIndex(k => string.Equals(k.Key, key, StringComparison.Ordinal));
         if (known >= 0) return new Borrowed(_kept[known].Call);
         IPreparedCall call = adapter.Prepare(answers is null ? request : answers.WithCompiled(adapter, request));
