@@ -66,6 +66,25 @@ public sealed class ExampleTests : IDisposable
         Assert.Contains("160 × 160: ShapeOutOfProfile", lines);
     }
 
+    [Fact]
+    public void Faults_are_found_in_a_model_an_engine_and_a_precision()
+    {
+        string folder = Directory.CreateTempSubdirectory("trttools-test-").FullName;
+        try
+        {
+            string[] lines = Run("07-find-the-fault", $"-OutputPath '{folder}'");
+            Assert.Contains("Found:  1 of 23 nodes, Log, after 6 checks", lines);
+            Assert.Contains("Found:  1 of 22 nodes, GlobalAveragePool, after 5 checks", lines);
+            Assert.Contains(lines, l => l.StartsWith("Good:   ", StringComparison.Ordinal) && !l.Contains("GlobalAveragePool", StringComparison.Ordinal));
+            Assert.Contains("Result: an engine that passes", lines);
+            Assert.Equal(["reduced-inputs.npz", "reduced.onnx", "replay.json"], Directory.GetFiles(folder).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
     private string[] Run(string example, string arguments = "") =>
         [.. _session.Run($"param($script) & $script {arguments}", Path.Combine(Repository.Root, "examples", example, "run.ps1")).WithoutErrors().Output.Select(o => o.ToString()!)];
 }
