@@ -20,7 +20,7 @@ public sealed class AddGraphPreprocessingCommand : PipedGraphCmdlet
 
     [Parameter]
     [ValidateNotNullOrEmpty]
-    [ArgumentCompleter(typeof(TensorNameCompleter))]
+    [ArgumentCompleter(typeof(GraphInputNameCompleter))]
     public string? InputTensor { get; set; }
 
     [Parameter]

@@ -44,7 +44,11 @@ public static class WeightPruning
         graph.RequireWeights();
         GraphEdit edit = new(graph);
         List<(Node Node, SummedWeight Weight)> found = [.. edit.Body.NodesWithSubgraphs.Select(n => (n, SummedWeight.Of(n))).Where(p => p.Item2 is { } w && (wanted(w.Value.Name) || wanted(p.n.DisplayName))).Select(p => (p.n, p.Item2!))];
-        if (found.Count == 0) throw new TrtToolsException(ErrorCode.ChangeRefused, graph.Name, "no such weight of a Conv, ConvTranspose, Gemm or MatMul is there", "A constant that one of them multiplies by", "Correct -Name, or expand functions first (Expand-OnnxFunction)");
+        if (found.Count == 0)
+        {
+            string[] names = [.. edit.Body.NodesWithSubgraphs.Select(SummedWeight.Of).OfType<SummedWeight>().Select(w => w.Value.Name).Distinct(StringComparer.Ordinal)];
+            throw new TrtToolsException(ErrorCode.ChangeRefused, graph.Name, "no such weight of a Conv, ConvTranspose, Gemm or MatMul is there", names.Length == 0 ? "A constant that one of them multiplies by" : $"One of {string.Join(", ", names.Take(12).Select(n => $"'{n}'"))}{(names.Length > 12 ? ", …" : "")}", "Correct -Name, or expand functions first (Expand-OnnxFunction)");
+        }
         ILookup<Value, int> axes = edit.Body.NodesWithSubgraphs.Select(SummedWeight.Of).OfType<SummedWeight>().ToLookup(w => w.Value, w => w.Axis);
         List<PrunedWeight> results = [];
         HashSet<Value> done = [];

@@ -35,7 +35,7 @@ public static class WeightStrip
             value.Graph.SetData(value, SparseCodec.Zeros(data.Type, data.Shape));
             edit.Touch(value);
         }
-        if (hashes.Count == before) throw new TrtToolsException(ErrorCode.ChangeRefused, graph.Name, string.Create(CultureInfo.InvariantCulture, $"no initializer of {smallest} bytes and more is to be taken out"), "Weights of numbers", "Lower -MinimumSize, or correct -Name");
+        if (hashes.Count == before) throw new TrtToolsException(ErrorCode.ChangeRefused, graph.Name, string.Create(CultureInfo.InvariantCulture, $"no initializer of {smallest} bytes and more is to be taken out"), $"One of {string.Join(", ", Weights(edit.Model).Where(w => IsWeight(w.Value.Data!)).Select(w => $"'{w.Value.Name}'").Take(12))}", "Lower -MinimumSize, or correct -Name");
         // Sparse initializers came with version 5.
         edit.Model.IrVersion = Math.Max(edit.Model.IrVersion, 5);
         edit.Model.Metadata = With(edit.Model.Metadata, JsonSerializer.Serialize(hashes, StrippedJson.Default.SortedDictionaryStringString));
