@@ -37,9 +37,9 @@ internal sealed class RangeGuard
     {
         if (context.Target is null || CudaPrecision.FloatStorage(context.Options) != DataType.Float16) return null;
         context.Begin("measuring ranges", 0.15);
-        if (Ranges(context) is not { } ranges)
+        if (Ranges(context, out string problem) is not { } ranges)
         {
-            context.Warn("made-up inputs do not run, so nothing is known of the ranges of its activations, and a layer that overflows in FP16 is not found. Give -CalibrationData.");
+            context.Warn($"the ranges of its activations could not be measured on made-up inputs, so a layer that overflows in FP16 is not found. Give -CalibrationData or -CalibrationCache. ({problem})");
             return null;
         }
         RangeGuard guard = new(ranges);
@@ -73,8 +73,9 @@ internal sealed class RangeGuard
 
     private static bool IsProduct(Node node) => node.OpType is "Conv" or "ConvTranspose" or "Gemm" or "MatMul" or "Einsum" or "LSTM" or "GRU" or "RNN";
 
-    private static ActivationRanges? Ranges(BuildContext context)
+    private static ActivationRanges? Ranges(BuildContext context, out string problem)
     {
+        problem = "";
         if (context.Options.CalibrationCache is { } cache) return ActivationRanges.Of(cache);
         if (context.Options.CalibrationData is { } data) return ActivationRanges.Measure(context.Source, data, context.Report, context.Stop);
         foreach (IReadOnlyList<InputInfo> inputs in SampleShapes.Candidates(context).SelectMany(i => new[] { OneSample(context, i), i }))
@@ -83,8 +84,9 @@ internal sealed class RangeGuard
             {
                 return ActivationRanges.Measure(context.Source, InputSources.Synthetic(inputs, SyntheticSamples), context.Report, context.Stop);
             }
-            catch (TrtToolsException e) when (e.Code is ErrorCode.EvaluationFailed or ErrorCode.ShapeMismatch)
+            catch (TrtToolsException e) when (e.Code != ErrorCode.Cancelled)
             {
+                problem = e.Message;
                 context.Report.Verbose($"{context.Name}: ranges were not measured with {string.Join(", ", inputs)}: {e.Message}");
             }
         }

@@ -71,6 +71,16 @@ public sealed class RangeGuardTests
         Assert.Contains("-Bf16", e.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Where_made_up_inputs_do_not_run_a_warning_says_why()
+    {
+        // No made-up number is a place in the table.
+        const string lookup = "i: Int64[1], x: Float32[1,1] -> y { far = Int64 1000000; j = Add(i, far); t = Float32[4,4] random(1); g = Gather(t, j); y = MatMul(x, g) }";
+        BuildContext context = Lower(TestGraphs.Parse(lookup), Options).Context;
+        Assert.Null(context.Guard);
+        Assert.Contains("could not be measured on made-up inputs", Assert.Single(context.Warnings), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(false, true)]
     [InlineData(true, false)]
