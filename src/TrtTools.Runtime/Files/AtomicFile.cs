@@ -13,6 +13,7 @@ internal static class AtomicFile
         try
         {
             Directory.CreateDirectory(directory);
+            RemoveLeftovers(directory, Path.GetFileName(full));
             using (FileStream stream = new(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 20))
             {
                 write(stream);
@@ -28,6 +29,48 @@ internal static class AtomicFile
         finally
         {
             try { File.Delete(temporary); } catch (Exception e) when (e is IOException or UnauthorizedAccessException) { }
+        }
+    }
+
+    /// <summary>How long nothing was written to a temporary file before it can be a leftover: a number that is no process here may be one in another container or on another machine.</summary>
+    internal static readonly TimeSpan LeftoverAge = TimeSpan.FromHours(1);
+
+    /// <summary>What processes that were killed in the middle of writing this file left behind. Those of processes that live are theirs.</summary>
+    private static void RemoveLeftovers(string directory, string name)
+    {
+        try
+        {
+            // Names are compared here: a name may hold what a pattern would take for a wildcard.
+            foreach (string left in Directory.EnumerateFiles(directory, "*.tmp", new EnumerationOptions { AttributesToSkip = 0 }))
+            {
+                ReadOnlySpan<char> rest = Path.GetFileName(left.AsSpan());
+                if (!rest.StartsWith($".{name}.", StringComparison.Ordinal)) continue;
+                rest = rest[(name.Length + 2)..^".tmp".Length];
+                int dash = rest.IndexOf('-');
+                if (dash < 1 || rest.Length != dash + 33 || !int.TryParse(rest[..dash], System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out int process) || !Guid.TryParseExact(rest[(dash + 1)..], "N", out _)) continue;
+                if (process != Environment.ProcessId && DateTime.UtcNow - File.GetLastWriteTimeUtc(left) > LeftoverAge && !IsRunning(process)) File.Delete(left);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+        }
+    }
+
+    private static bool IsRunning(int process)
+    {
+        try
+        {
+            using System.Diagnostics.Process found = System.Diagnostics.Process.GetProcessById(process);
+            return !found.HasExited;
+        }
+        catch (Exception e) when (e is ArgumentException or InvalidOperationException)
+        {
+            return false;
+        }
+        catch (Exception)
+        {
+            // It is there, and no business of ours.
+            return true;
         }
     }
 
