@@ -55,6 +55,21 @@ public sealed class RandomNestTests
         }
     }
 
+    /// <summary>Maps that fill one value are one launch, whatever their forms.</summary>
+    [Fact]
+    public void Maps_that_fill_one_value_are_one_kernel()
+    {
+        foreach (KernelCase made in RowCases.All().Where(c => c.Name.StartsWith("joint.", StringComparison.Ordinal)))
+        {
+            foreach (bool programmatic in (bool[])[false, true])
+            {
+                KernelLaunch launch = Assert.Single(made.Launches(new GeneratorOptions { Programmatic = programmatic }));
+                Assert.Equal(made.Name == "joint.rolled" ? 2 : 3, System.Text.RegularExpressions.Regex.Count(launch.Source.Text, @"if \((block|\(block -= \d+\)) < \d+\)"));
+                if (TrtTools.Cuda.Nvrtc.IsAvailable) Assert.Single(new KernelCompiler().Compile([launch.Source], "sm_90a"));
+            }
+        }
+    }
+
     [Fact]
     public void Programmatic_kernels_compile_for_Hopper()
     {

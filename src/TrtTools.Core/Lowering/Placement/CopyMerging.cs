@@ -2,11 +2,14 @@ using TrtTools.Tensors;
 
 namespace TrtTools.Lowering;
 
-/// <summary>Copies that go alike from one storage become one: of slices at even distances (the keys and values of all layers out of a cache), and to several places.</summary>
+/// <summary>Copies that go alike from one storage become one: of slices at even distances (the keys and values of all layers out of a cache), and to several places. Maps that fill one value by parts, or stand
+/// side by side and do not need each other, become one region.</summary>
 internal sealed class CopyMerging
 {
     /// <summary>As many copies out of an input are worth it that what they make stands from the first layer to the last.</summary>
     private const int LeastGathered = 4;
+
+    private const int MostJoined = 12;
 
     private readonly List<Operation> _operations;
 
@@ -18,6 +21,7 @@ internal sealed class CopyMerging
         merging.GatherTargets();
         merging.Roll();
         merging.Pair();
+        merging.Join();
     }
 
     /// <summary>A copy as loops: extents, and how far apart elements lie on both sides.</summary>
@@ -141,6 +145,33 @@ internal sealed class CopyMerging
             Absorb(group, [.. group.Select(c => c.Nest with { Space = first.Space, Result = first.Result })]);
         }
     }
+
+    /// <summary>Each map goes to the next one that writes parts of the same value, or stands next to it, unless something between needs it.</summary>
+    private void Join()
+    {
+        for (int i = 0; i < _operations.Count; i++)
+        {
+            if (!IsMaps(_operations[i])) continue;
+            Operation operation = _operations[i];
+            HashSet<Storage> written = [.. operation.Nests.Select(n => n.Target.Storage)];
+            for (int j = i + 1; j < _operations.Count; j++)
+            {
+                Operation next = _operations[j];
+                if (next.IsHost || next.Nests.SelectMany(Storages.ReadBy).Any(written.Contains)) break;
+                if (!IsMaps(next) || (j > i + 1 && !next.Nests.Any(n => written.Contains(n.Target.Storage)))) continue;
+                if (next.Nests.Count + operation.Nests.Count > MostJoined) break;
+                next.Nests.InsertRange(0, operation.Nests);
+                next.Operators.InsertRange(0, operation.Operators);
+                next.KeepsOrder = false;
+                next.SourceNodes = [.. operation.SourceNodes.Concat(next.SourceNodes).Distinct(StringComparer.Ordinal)];
+                _operations.RemoveAt(i--);
+                break;
+            }
+        }
+    }
+
+    private static bool IsMaps(Operation operation) =>
+        operation is { IsHost: false, Kind: RegionKind.Map, Facts: null, Sequence: null } && operation.Nests.All(n => n is { Body: null, Place: null, ScatterCombine: null } && n.Target.Type.BitSize() >= 8);
 
     private static bool SameSource(Copy a, Copy b)
     {
