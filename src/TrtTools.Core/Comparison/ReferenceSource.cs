@@ -56,7 +56,7 @@ internal static class ReferenceSource
                 if (!inputs.TryGetValue(input.Name, out Tensor? tensor))
                 {
                     throw new TrtToolsException(ErrorCode.InputNotFound, $"The engine '{engine.Name}'", $"the original model has an input '{input.Name}' that the engine has not", "The same inputs",
-                        "Export the graph that the engine was built from, and give its path as the reference's model");
+                        "Give the graph that the engine was built from as -Reference, or its file");
                 }
                 given[input.Name] = FormatConversion.ToModel(tensor.Content, input);
             }

@@ -12,6 +12,9 @@ public static partial class CalibrationCacheFile
     // TensorRT 10.3; readers that check the version at all check that it is theirs, and users edit this line.
     private const string Version = "100300";
 
+    // A line that is none of TensorRT's would make it refuse the file; one of a tensor that the network does not have is passed over.
+    private const string FloatLayer = "trttools.float-layer.";
+
     public static CalibrationCache Read(string path)
     {
         string full = Path.GetFullPath(path);
@@ -30,13 +33,16 @@ public static partial class CalibrationCacheFile
     {
         StringBuilder text = new();
         text.Append(CultureInfo.InvariantCulture, $"TRT-{Version}-{(cache.Algorithm == CalibrationAlgorithm.MinMax ? "MinMaxCalibration" : "EntropyCalibration2")}\n");
-        foreach (TensorCalibration tensor in cache.Tensors)
-        {
-            if (tensor.Name.AsSpan().ContainsAny('\n', '\r'))
-                throw new TrtToolsException(ErrorCode.CalibrationCacheInvalid, subject, $"the tensor name '{tensor.Name.ReplaceLineEndings("\\n")}' holds a line break", "TensorRT's text form has one line per tensor", "Write a .json file");
-            text.Append(tensor.Name).Append(": ").Append(BitConverter.SingleToUInt32Bits(tensor.Scale).ToString("x8", CultureInfo.InvariantCulture)).Append('\n');
-        }
+        foreach (TensorCalibration tensor in cache.Tensors) Append(tensor.Name, tensor.Scale);
+        foreach (string layer in cache.FloatLayers) Append(FloatLayer + layer, 0);
         return text.ToString();
+
+        void Append(string name, float scale)
+        {
+            if (name.AsSpan().ContainsAny('\n', '\r'))
+                throw new TrtToolsException(ErrorCode.CalibrationCacheInvalid, subject, $"the tensor name '{name.ReplaceLineEndings("\\n")}' holds a line break", "TensorRT's text form has one line per tensor", "Write a .json file");
+            text.Append(name).Append(": ").Append(BitConverter.SingleToUInt32Bits(scale).ToString("x8", CultureInfo.InvariantCulture)).Append('\n');
+        }
     }
 
     internal static CalibrationCache ParseText(byte[] bytes, string path)
@@ -56,6 +62,7 @@ public static partial class CalibrationCacheFile
         if (!header.Success) throw Damaged(path, 1, lines[0], "TRT-<version>-<EntropyCalibration2 or MinMaxCalibration>");
         Dictionary<string, float> scales = new(StringComparer.Ordinal);
         List<TensorCalibration> tensors = [];
+        List<string> floats = [];
         for (int i = 1; i < lines.Length; i++)
         {
             string line = lines[i].TrimEnd('\r');
@@ -66,6 +73,11 @@ public static partial class CalibrationCacheFile
             float scale = BitConverter.UInt32BitsToSingle(bits);
             if (!float.IsFinite(scale) || scale < 0) throw Damaged(path, i + 1, line, "A scale that is finite and not negative");
             string name = line[..split];
+            if (scale == 0 && name.StartsWith(FloatLayer, StringComparison.Ordinal))
+            {
+                floats.Add(name[FloatLayer.Length..]);
+                continue;
+            }
             if (scales.TryGetValue(name, out float earlier))
             {
                 if (earlier != scale) throw Damaged(path, i + 1, line, "One scale per tensor, and the name stood above with another");
@@ -77,7 +89,7 @@ public static partial class CalibrationCacheFile
         return new CalibrationCache(tensors)
         {
             Algorithm = header.Groups[2].Value.StartsWith("MinMax", StringComparison.Ordinal) ? CalibrationAlgorithm.MinMax : CalibrationAlgorithm.Entropy,
-            Model = Path.GetFileNameWithoutExtension(path), Path = path,
+            Model = Path.GetFileNameWithoutExtension(path), Path = path, FloatLayers = floats,
         };
     }
 

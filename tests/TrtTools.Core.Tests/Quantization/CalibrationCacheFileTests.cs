@@ -22,6 +22,18 @@ public sealed class CalibrationCacheFileTests
         Assert.Equal(header.Contains("MinMax", StringComparison.Ordinal) ? CalibrationAlgorithm.MinMax : CalibrationAlgorithm.Entropy, cache.Algorithm);
     }
 
+    [Fact]
+    public void Layers_that_stay_in_floating_point_are_lines_of_tensors_that_no_network_has()
+    {
+        CalibrationCache cache = new([new TensorCalibration { Name = "x", Scale = 0.5f }]) { FloatLayers = ["conv: 1", "head"] };
+        string text = CalibrationCacheFile.ToText(cache, "c.cache");
+        Assert.Equal(["x: 3f000000", "trttools.float-layer.conv: 1: 00000000", "trttools.float-layer.head: 00000000"], text.TrimEnd().Split('\n').Skip(1));
+        CalibrationCache read = Parse(text);
+        Assert.Equal(cache.FloatLayers, read.FloatLayers);
+        Assert.Equal(["x"], read.Tensors.Select(t => t.Name));
+        Assert.Equal(text, CalibrationCacheFile.ToText(read, "c.cache"));
+    }
+
     [Theory]
     [InlineData("TRT-8502-EntropyCalibration2\na: 3c010204\nb 3c010204\n", 3)]
     [InlineData("TRT-8502-EntropyCalibration2\na: 3c01020\n", 2)]
