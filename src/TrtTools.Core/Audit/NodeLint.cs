@@ -79,15 +79,25 @@ internal sealed class NodeLint(Node node, LintBody body, LintLog log)
 
     private void CheckAttributes(OperatorDefinition definition, long opset)
     {
-        AttributeDefinition[] current = [.. definition.Attributes.Where(a => a.AppliesTo(opset))];
-        foreach (AttributeDefinition required in current.Where(a => a.IsRequired && !node.Attributes.Contains(a.Name)))
+        // Every edit of a large graph comes through here for each of its nodes: no lists are made.
+        IReadOnlyList<AttributeDefinition> all = definition.Attributes;
+        for (int i = 0; i < all.Count; i++)
         {
+            AttributeDefinition required = all[i];
+            if (!required.IsRequired || !required.AppliesTo(opset) || node.Attributes.Contains(required.Name)) continue;
             log.Error("AttributeMissing", Name, $"{This} lacks the attribute '{required.Name}' ({required.Kind}), which has no default", CheckExporter);
         }
         foreach (Attribute attribute in node.Attributes)
         {
-            AttributeDefinition[] matches = [.. current.Where(a => a.Name == attribute.Name)];
-            if (matches.Length == 0)
+            AttributeDefinition? match = null;
+            bool fits = false;
+            for (int i = 0; i < all.Count; i++)
+            {
+                if (!all[i].AppliesTo(opset) || all[i].Name != attribute.Name) continue;
+                match ??= all[i];
+                fits |= all[i].Kind == attribute.Kind;
+            }
+            if (match is null)
             {
                 // Tables of other domains list operators by name only.
                 // ONNX Runtime adds attributes to its own operators without a new version.
@@ -95,9 +105,9 @@ internal sealed class NodeLint(Node node, LintBody body, LintLog log)
                 string when = definition.Attributes.FirstOrDefault(a => a.Name == attribute.Name) is { } other ? opset < other.First ? $" before opset {other.First}" : $" after opset {other.Last}" : "";
                 log.Error("AttributeUnknown", Name, $"{This} has an attribute '{attribute.Name}', which the operator does not take{when}", "Remove it, or import the opset it belongs to");
             }
-            else if (attribute.Kind != AttributeKind.Undefined && !matches.Any(m => m.Kind == attribute.Kind))
+            else if (attribute.Kind != AttributeKind.Undefined && !fits)
             {
-                log.Error("AttributeKindInvalid", Name, $"{This}: attribute '{attribute.Name}' is {attribute.Kind}, where the operator takes {matches[0].Kind}", CheckExporter);
+                log.Error("AttributeKindInvalid", Name, $"{This}: attribute '{attribute.Name}' is {attribute.Kind}, where the operator takes {match.Kind}", CheckExporter);
             }
         }
         if (node.Is("Constant") && node.Attributes.Count != 1) log.Error("ConstantInvalid", Name, $"{This} has {node.Attributes.Count} attributes that give a value; it takes exactly one", CheckExporter);
@@ -110,9 +120,14 @@ internal sealed class NodeLint(Node node, LintBody body, LintLog log)
             log.Error("TypeInvalid", Name, $"{This}: its input '{node.Inputs[0]!.Name}' is {first.DataType}, where the operator takes {ClassName(definition.Elements)}", "Add a Cast before it");
         }
         if (node.Domain.Length > 0 || !s_oneType.Contains(node.OpType)) return;
-        Value[] typed = [.. node.Inputs.Where(i => i?.Type is { DataType: not DataType.Undefined }).Select(i => i!)];
-        Value? odd = typed.FirstOrDefault(v => v.Type!.DataType != typed[0].Type!.DataType);
-        if (odd is not null) log.Error("TypeContradiction", Name, $"{This}: '{typed[0].Name}' is {typed[0].Type!.DataType}, '{odd.Name}' is {odd.Type!.DataType}; the operator takes one type for both", "Add a Cast before it");
+        Value? typed = null, odd = null;
+        for (int i = 0; i < node.Inputs.Count && odd is null; i++)
+        {
+            if (node.Inputs[i] is not { Type: { DataType: not DataType.Undefined } type } value) continue;
+            typed ??= value;
+            if (type.DataType != typed.Type!.DataType) odd = value;
+        }
+        if (typed is not null && odd is not null) log.Error("TypeContradiction", Name, $"{This}: '{typed.Name}' is {typed.Type!.DataType}, '{odd.Name}' is {odd.Type!.DataType}; the operator takes one type for both", "Add a Cast before it");
     }
 
     private static bool IsIn(DataType type, ElementClass elements) => elements switch
