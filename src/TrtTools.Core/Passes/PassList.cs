@@ -38,6 +38,7 @@ internal static class PassList
         new PushDequantize(),
         new PushQuantize(),
         new RemoveSliceOfConcat(),
+        new ReplaceZeroConcatWithPad(),
         new MergeSiblingSlices(),
         new MergeReduceUnsqueeze(),
         new MergeLogSoftmax(),

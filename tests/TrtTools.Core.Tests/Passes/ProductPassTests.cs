@@ -28,7 +28,7 @@ public sealed class ProductPassTests
     [InlineData("a: Int64[2,3], b: Int64[3,4] -> y { y = Einsum{equation=\"ik,kj->ij\"}(a, b) }")]
     [InlineData("a: Float32[2,3], b: Float32[3] -> y { y = Einsum{equation=\"ik,k->i\"}(a, b) }")]
     [InlineData("a: Float32[5,2,3], b: Float32[1,3,4] -> y { y = Einsum{equation=\"bik,bkj->bij\"}(a, b) }")]
-    public void Another_Einsum_stays(string graph) => Rewriting.AssertUntouched(graph, "replace-einsum-with-matmul");
+    public void Another_Einsum_stays(string graph) => Rewriting.AssertUntouched(graph, "infer-shapes", "replace-einsum-with-matmul");
 
     [Theory]
     [InlineData("x: Float32[2,3] -> y { w = Float32[3,4] random(1); k = Float32[3] random(2); s = Mul(x, k); y = MatMul(s, w) }", "y = MatMul(x, w_scaled)")]
@@ -50,10 +50,11 @@ public sealed class ProductPassTests
     [InlineData("x: Float32[3,2] -> y { w = Float32[3,4] random(1); k = Float32[2] random(2); s = Mul(x, k); y = Gemm{transA=1}(s, w) }")]
     [InlineData("x: Float32[2,3], w: Float32[3,4] -> y { k = Float32[3] random(2); s = Mul(x, k); y = MatMul(s, w) }")]
     [InlineData("x: Float32[2,3] -> y { w = Float32[3,4] random(1); b = Float32[2,1] random(3); k = Float32[3] random(2); s = Add(x, k); y = Gemm(s, w, b) }")]
+    [InlineData("x: Float32[2,3] -> y { w = Float32[3,4] random(1); b = Float32[2,4] random(3); k = Float32[3] random(2); s = Add(x, k); y = Gemm(s, w, b) }")]
     [InlineData("x: Float32[2,3] -> y { w = Float32[3,4] random(1); k = Float32 2.0; s = Div(k, x); y = MatMul(s, w) }")]
     [InlineData("x: Float32[2,3] -> y { w = Float32[3,4] random(1); k = Float32 0.0; s = Div(x, k); y = MatMul(s, w) }")]
     [InlineData("x: Float32[2,3] -> y { w = Float32[3,4] random(1); lo = Float32 0.0; hi = Float32 6.0; six = Float32 6.0; c = Clip(x, lo, hi); s = Div(c, six); y = MatMul(s, w) }")]
-    public void What_else_is_before_a_product_stays(string graph) => Rewriting.AssertUntouched(graph, "fold-scale-before-gemm");
+    public void What_else_is_before_a_product_stays(string graph) => Rewriting.AssertUntouched(graph, "infer-shapes", "fold-scale-before-gemm");
 
     [Fact]
     public void A_factor_before_a_transposed_convolution_goes_into_its_weights() => Assert.Equal("y = ConvTranspose(x, w_scaled){group=2, pads=[1, 1, 1, 1]}",
@@ -61,7 +62,7 @@ public sealed class ProductPassTests
 
     [Fact]
     public void A_summand_before_a_transposed_convolution_stays() =>
-        Rewriting.AssertUntouched("x: Float32[1,4,8,8] -> y { w = Float32[4,3,3,3] random(1); k = Float32[4,1,1] random(2); s = Add(x, k); y = ConvTranspose(s, w) }", "fold-scale-before-conv");
+        Rewriting.AssertUntouched("x: Float32[1,4,8,8] -> y { w = Float32[4,3,3,3] random(1); k = Float32[4,1,1] random(2); s = Add(x, k); y = ConvTranspose(s, w) }", "infer-shapes", "fold-scale-before-conv");
 
     [Theory]
     [InlineData("q: Int8[2,3] -> y { " + Int8 + "d = DequantizeLinear(q, s, z); t = Transpose(d){perm=[1,0]}; y = Relu(t) }", "push-dequantize",
@@ -83,12 +84,28 @@ public sealed class ProductPassTests
     [InlineData("x: Float32[2,3] -> y { s = Float32 0.02; f = Int64[1] [-1]; r = Reshape(x, f); y = QuantizeLinear(r, s) }", "push-quantize")]
     [InlineData("x: Float32[2,3] -> y { s = Float32[3] [0.1, 0.2, 0.3]; z = Int8[3] [0, 0, 0]; r = Transpose(x){perm=[0,1]}; y = QuantizeLinear(r, s, z){axis=1} }", "push-quantize")]
     // Another scale, zero point or type.
-    [InlineData("q: Int8[2,3] -> y { " + Int8 + "t = Float32 0.03; d = DequantizeLinear(q, s, z); y = QuantizeLinear(d, t, z) }", "remove-requantization")]
-    [InlineData("q: Int8[2,3] -> y { " + Int8 + "o = Int8 1; d = DequantizeLinear(q, s, z); y = QuantizeLinear(d, s, o) }", "remove-requantization")]
-    [InlineData("q: Int8[2,3] -> y { " + Int8 + "u = UInt8 0; d = DequantizeLinear(q, s, z); y = QuantizeLinear(d, s, u) }", "remove-requantization")]
-    [InlineData("q: Int8[2,3] -> y { s = Float32 1e-35; z = Int8 0; d = DequantizeLinear(q, s, z); y = QuantizeLinear(d, s, z) }", "remove-requantization")]
-    [InlineData("q: Int8[2,3] -> y { s = Float32[3] [0.1, 0.2, 0.3]; z = Int8[3] [0, 0, 0]; d = DequantizeLinear(q, s, z){axis=1}; y = QuantizeLinear(d, s, z){axis=1} }", "remove-requantization")]
-    public void Other_quantization_steps_stay(string graph, string pass) => Rewriting.AssertUntouched(graph, pass);
+    [InlineData("q: Int8[2,3] -> y { " + Int8 + "t = Float32 0.03; d = DequantizeLinear(q, s, z); r = QuantizeLinear(d, t, z); y = DequantizeLinear(r, s, z) }", "remove-requantization")]
+    [InlineData("q: Int8[2,3] -> y { " + Int8 + "o = Int8 1; d = DequantizeLinear(q, s, z); r = QuantizeLinear(d, s, o); y = DequantizeLinear(r, s, z) }", "remove-requantization")]
+    [InlineData("q: Int8[2,3] -> y { " + Int8 + "u = UInt8 0; d = DequantizeLinear(q, s, z); r = QuantizeLinear(d, s, u); y = DequantizeLinear(r, s, u) }", "remove-requantization")]
+    [InlineData("q: Int8[2,3] -> y { s = Float32 1e-35; z = Int8 0; d = DequantizeLinear(q, s, z); r = QuantizeLinear(d, s, z); y = DequantizeLinear(r, s, z) }", "remove-requantization")]
+    [InlineData("q: Int8[2,3] -> y { s = Float32[3] [0.1, 0.2, 0.3]; z = Int8[3] [0, 0, 0]; d = DequantizeLinear(q, s, z){axis=1}; r = QuantizeLinear(d, s, z){axis=1}; y = DequantizeLinear(r, s, z){axis=1} }", "remove-requantization")]
+    [InlineData("x: Float32[2,3] -> y { " + Int8 + "n = Neg(x); r = QuantizeLinear(n, s, z); y = DequantizeLinear(r, s, z) }", "remove-requantization")]
+    public void Other_quantization_steps_stay(string graph, string pass) => Rewriting.AssertUntouched(graph, "infer-shapes", pass);
+
+    [Theory]
+    [InlineData("x: Float32[1,4,16,16] -> y { z = Float32[1,4,16,16] zeros; y = Concat(x, z){axis=1} }", "y = Pad(x, y_pads){mode=\"constant\"}")]
+    [InlineData("x: Float32[1,4,16,16] -> y { z = Float32[1,2,16,16] zeros; w = Float32[1,1,16,16] zeros; y = Concat(z, x, w){axis=-3} }", "y = Pad(x, y_pads){mode=\"constant\"}")]
+    public void A_Concat_with_zeros_is_a_Pad(string graph, string expected) => Assert.Equal(expected, Rewriting.Apply(graph, "infer-shapes", "replace-zero-concat-with-pad"));
+
+    [Theory]
+    // Something else than zeros; minus zero; two values; a few zeros; a type that Pad does not take everywhere; nothing but zeros.
+    [InlineData("x: Float32[1,4,16,16] -> y { z = Float32[1,4,16,16] ones; y = Concat(x, z){axis=1} }")]
+    [InlineData("x: Float32[300] -> y { z = Float32[300] random(1); y = Concat(x, z){axis=0} }")]
+    [InlineData("x: Float32[1,4,16,16], w: Float32[1,4,16,16] -> y { z = Float32[1,4,16,16] zeros; y = Concat(x, z, w){axis=1} }")]
+    [InlineData("x: Float32[1,4] -> y { z = Float32[1,4] zeros; y = Concat(x, z){axis=1} }")]
+    [InlineData("x: Bool[2000] -> y { z = Bool[2000] zeros; y = Concat(x, z){axis=0} }")]
+    [InlineData("<opset 9> x: Float32[300] -> y { z = Float32[300] zeros; y = Concat(x, z){axis=0} }")]
+    public void Another_Concat_stays(string graph) => Rewriting.AssertUntouched(graph, "infer-shapes", "replace-zero-concat-with-pad");
 
     [Theory]
     [InlineData("x: Float32[1,4,8,8] -> y { d = Float32[4,1,3,3] random(1); p = Float32[6,4,1,1] random(2); c = Conv(x, d){group=4}; r = Relu(c); e = Conv(r, p); y = Relu(e) }", "y = trt.tools::ConvRelu_ConvRelu(x, d, p)")]
@@ -100,6 +117,9 @@ public sealed class ProductPassTests
     [InlineData("x: Float32[1,4,8,8] -> y { d = Float32[4,2,3,3] random(1); p = Float32[6,4,1,1] random(2); c = Conv(x, d){group=2}; y = Conv(c, p) }", null)]
     [InlineData("x: Float32[1,4,8,8] -> y { d = Float32[4,1,3,3] random(1); p = Float32[6,4,3,3] random(2); c = Conv(x, d){group=4}; y = Conv(c, p) }", null)]
     [InlineData("x: Float32[1,4,8,8] -> y { d = Float32[4,1,3,3] random(1); p = Float32[6,4,1,1] random(2); c = Conv(x, d){group=4}; y = Conv(c, p){strides=[2,2]} }", null)]
+    [InlineData("x: Float32[1,8,8,8] -> y { d = Float32[4,2,3,3] random(1); p = Float32[6,4,1,1] random(2); c = Conv(x, d){group=4}; y = Conv(c, p) }", null)]
+    [InlineData("x: Float32[1,4,8,8] -> y { d = Float32[4,1,3,3] random(1); p = Float32[6,4,3,1] random(2); c = Conv(x, d){group=4}; y = Conv(c, p) }", null)]
+    [InlineData("x: Float32[1,4,8,8] -> y { d = Float32[4,1,3,3] random(1); p = Float32[6,4,1,3] random(2); c = Conv(x, d){group=4}; y = Conv(c, p) }", null)]
     [InlineData("x: Float32[1,4,8,8] -> y { d = Float32[4,1,3,3] random(1); p = Float32[6,4,1,1] random(2); c = Conv(x, d){group=4}; y = Conv(c, p){pads=[1,1,1,1]} }", null)]
     [InlineData("x: Float32[1,4,8,8] -> y { d = Float32[4,1,3,3] random(1); p = Float32[6,2,1,1] random(2); c = Conv(x, d){group=4}; y = Conv(c, p){group=2} }", null)]
     [InlineData("x: Float32[1,4,8,8] -> y, c { d = Float32[4,1,3,3] random(1); p = Float32[6,4,1,1] random(2); c = Conv(x, d){group=4}; y = Conv(c, p) }", "'c' is a graph output")]

@@ -215,6 +215,11 @@ internal sealed partial class RandomGraph
         shape[axis] += y.Shape[axis];
         Tensor joined = new(Add(graph, "Concat", [x.Value, y.Value], ("axis", Chance(3) ? axis - x.Rank : axis)), shape);
         if (Chance(3)) return joined;
+        if (Chance(4))
+        {
+            long[] rest = Resized(shape, axis, Math.Max(1, 512 / Math.Max(1, joined.Count / Math.Max(1, shape[axis]))));
+            return new Tensor(Add(graph, "Concat", Chance(2) ? [joined.Value, Constant(graph, Filled(rest, Chance(5) ? 1 : 0))] : [Constant(graph, Filled(rest, 0)), joined.Value], ("axis", axis)), Resized(shape, axis, shape[axis] + rest[axis]));
+        }
         if (Chance(2))
         {
             shape = [.. shape];
