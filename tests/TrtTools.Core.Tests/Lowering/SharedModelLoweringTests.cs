@@ -2,6 +2,7 @@ using TrtTools.Data;
 using TrtTools.Ir;
 using TrtTools.Lowering;
 using TrtTools.Onnx;
+using TrtTools.Passes;
 using TrtTools.Tensors;
 
 namespace TrtTools.Tests.Lowering;
@@ -39,6 +40,18 @@ public sealed class SharedModelLoweringTests
         Assert.SkipWhen(name == "light-shufflenet-rw", "Its activations reach 1e5: half precision overflows without per-layer precision.");
         // The boxes of this one come to 1.01 % of their scale, with nothing but activations and weights rounded.
         Check(name, new LoweringOptions { ChannelsLast = true, FloatStorage = DataType.Float16 }, name == "ultraface-slim-320-simplified" ? 1.2 * LoweringCheck.Float16 : LoweringCheck.Float16);
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Raw_optimized_and_fused_graphs_give_one_program(string name)
+    {
+        OnnxGraph raw = OnnxFile.Import(SharedModels.Path(name), Report.None, CancellationToken.None);
+        LoweringOptions half = new() { ChannelsLast = true, FloatStorage = DataType.Float16 };
+        string Text(OnnxGraph graph) => ProgramText.Of(GraphLowering.Lower(graph, half, Report.None, CancellationToken.None));
+        string expected = Text(raw);
+        Assert.Equal(expected, Text(GraphOptimizer.Optimize(raw, new OptimizeOptions(), Report.None, CancellationToken.None)));
+        Assert.Equal(expected, Text(LayerFusion.Fuse(raw, new FusionOptions(), Report.None, CancellationToken.None)));
     }
 
     private static void Check(string name, LoweringOptions options, double tolerance)
