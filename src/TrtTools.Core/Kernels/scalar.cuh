@@ -54,14 +54,14 @@ TRT_INLINE void store(u64 &to, int x) { to = (u64)(i64)x; }
 // Two 4-bit elements in a byte, the first in the low half.
 TRT_INLINE int load_int4(const unsigned char *from, i64 index) { int n = from[index >> 1] >> ((int)(index & 1) * 4) & 15; return (n ^ 8) - 8; }
 TRT_INLINE int load_uint4(const unsigned char *from, i64 index) { return from[index >> 1] >> ((int)(index & 1) * 4) & 15; }
-// Threads may write the two halves of one byte at the same time.
+// Threads may write the two halves of one byte at the same time. Words of two bytes are the smallest that can be exchanged: memory of 4-bit elements has room for whole ones.
 TRT_INLINE void store_4bit(unsigned char *to, i64 index, i64 x)
 {
     u64 byte = (u64)to + (u64)(index >> 1);
-    unsigned *word = (unsigned *)(byte & ~3ull);
-    int shift = (int)(byte & 3) * 8 + (int)(index & 1) * 4;
-    unsigned old = *word, seen;
-    do { seen = old; old = atomicCAS(word, seen, (seen & ~(15u << shift)) | ((unsigned)(x & 15) << shift)); } while (old != seen);
+    unsigned short *word = (unsigned short *)(byte & ~1ull);
+    int shift = (int)(byte & 1) * 8 + (int)(index & 1) * 4;
+    unsigned short old = *word, seen;
+    do { seen = old; old = atomicCAS(word, seen, (unsigned short)((seen & ~(15u << shift)) | ((unsigned)(x & 15) << shift))); } while (old != seen);
 }
 
 // V neighbours, moved 16 bytes at a time; the address is aligned to the smaller of both.
