@@ -22,6 +22,17 @@ public sealed class KernelTests
         Check(device, [.. cases.Where(c => !c.IsTimed).Select(c => (c, c.Name, c.Launches()))]);
     }
 
+    /// <summary>On Hopper they start while their predecessors end: the kernels of a case read what the ones before them wrote.</summary>
+    [Fact]
+    public void Generated_kernels_that_start_early_compute_the_same()
+    {
+        using CudaContext device = Cuda.Gpu.Open();
+        Assert.SkipWhen(device.Properties.ComputeCapability < 90, "Programmatic launches need compute capability 9.0.");
+        GeneratorOptions options = new() { Programmatic = true };
+        IEnumerable<KernelCase> cases = Enumerable.Range(0, Each).SelectMany(i => new[] { RandomNests.Map(i), RandomNests.Reduce(i), RandomNests.Scatter(i) }).Concat(RowCases.All());
+        Check(device, [.. cases.Where(c => !c.IsTimed).Select(c => (c, c.Name, c.Launches(options)))]);
+    }
+
     [Fact]
     public void Hand_made_kernels_compute_what_the_Reference_device_computes()
     {
