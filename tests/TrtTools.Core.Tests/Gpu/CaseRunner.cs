@@ -79,7 +79,7 @@ internal sealed class CaseRunner(CudaContext device, IReadOnlyDictionary<KernelS
         uint cluster = (uint)(launch.Cluster.Count > 0 ? launch.Cluster[0] : 1);
         kernel.Allow(launch.SharedBytes, (int)cluster);
         uint[] grid = [.. launch.Grid.Select(g => checked((uint)Value(g))), 1, 1], block = [.. launch.Block.Select(b => (uint)b), 1, 1];
-        LaunchShape shape = new(grid[0], grid[1], grid[2], block[0], block[1], block[2]) { ClusterX = cluster, SharedBytes = (uint)launch.SharedBytes };
+        LaunchShape shape = new(grid[0], grid[1], grid[2], block[0], block[1], block[2]) { ClusterX = cluster, SharedBytes = (uint)launch.SharedBytes, Programmatic = launch.Programmatic };
         if (shape.IsEmpty) return;
         stream.Launch(kernel, shape, arguments);
         // The module goes with its launch.
