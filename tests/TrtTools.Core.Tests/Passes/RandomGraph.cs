@@ -210,16 +210,18 @@ internal sealed partial class RandomGraph
     {
         if (x.Rank == 0) return Unary(graph, "Relu", x);
         int axis = _random.Next(x.Rank);
+        if (Chance(5))
+        {
+            // Zeros, or not quite, beside one value.
+            long[] rest = Resized(x.Shape, axis, Math.Max(1, 512 / Math.Max(1, x.Count / Math.Max(1, x.Shape[axis]))));
+            Value zeros = Constant(graph, Filled(rest, Chance(5) ? 1 : 0));
+            return new Tensor(Add(graph, "Concat", Chance(2) ? [x.Value, zeros] : [zeros, x.Value], ("axis", axis)), Resized(x.Shape, axis, x.Shape[axis] + rest[axis]));
+        }
         Tensor y = values.LastOrDefault(v => v.Value != x.Value && v.Rank == x.Rank && Enumerable.Range(0, x.Rank).All(i => i == axis || v.Shape[i] == x.Shape[i])) ?? x;
         long[] shape = [.. x.Shape];
         shape[axis] += y.Shape[axis];
         Tensor joined = new(Add(graph, "Concat", [x.Value, y.Value], ("axis", Chance(3) ? axis - x.Rank : axis)), shape);
         if (Chance(3)) return joined;
-        if (Chance(4))
-        {
-            long[] rest = Resized(shape, axis, Math.Max(1, 512 / Math.Max(1, joined.Count / Math.Max(1, shape[axis]))));
-            return new Tensor(Add(graph, "Concat", Chance(2) ? [joined.Value, Constant(graph, Filled(rest, Chance(5) ? 1 : 0))] : [Constant(graph, Filled(rest, 0)), joined.Value], ("axis", axis)), Resized(shape, axis, shape[axis] + rest[axis]));
-        }
         if (Chance(2))
         {
             shape = [.. shape];
