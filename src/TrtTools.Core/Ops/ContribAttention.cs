@@ -16,6 +16,7 @@ internal static class ContribAttention
         Define("SkipLayerNormalization", "epsilon:float=1e-12").Shape(SkipNormalization),
         Define("SkipSimplifiedLayerNormalization", "epsilon:float=1e-06").Shape(SkipNormalization),
         Define("RotaryEmbedding", "interleaved:int=0 is_packed_batching:int=0 num_heads:int=0 rotary_embedding_dim:int=0 scale:float=1.0").Shape(ShapeRules.Same),
+        Define("GemmaRotaryEmbedding", "").Shape(GemmaRotaryEmbedding),
         Define("MoE", "activation_alpha:float=1.0 activation_beta:float=0.0 activation_type:string=relu k:int=1 normalize_routing_weights:int=0 swiglu_fusion:int=0 swiglu_limit:float use_sparse_mixer:int=0").Shape(ShapeRules.Same),
         Define("QMoE", "activation_alpha:float=1.0 activation_beta:float=0.0 activation_type:string=relu block_size:int expert_weight_bits:int=4 k:int=1 normalize_routing_weights:int=0 swiglu_fusion:int=0 swiglu_limit:float "
             + "use_sparse_mixer:int=0").Shape(ShapeRules.Same),
@@ -99,6 +100,13 @@ internal static class ContribAttention
         ShapeRules.Same(context);
         // The sum before it is normalized.
         if (context.Type(0) is { } type && context.OutputCount > 3) context.Set(3, type.DataType, type.Shape);
+    }
+
+    // Angles, queries, queries turned by a quarter, keys, keys turned: queries and keys come back.
+    private static void GemmaRotaryEmbedding(InferenceContext context)
+    {
+        context.Set(0, context.ElementType(1), context.Shape(1));
+        context.Set(1, context.ElementType(3), context.Shape(3));
     }
 
     private static void NarrowMatMul(InferenceContext context)

@@ -15,6 +15,8 @@ public sealed class ContribRulesTests
     [InlineData("q: Float16[B,S,96], n: Int32[B], t: Int32[] -> y { y = com.microsoft::GroupQueryAttention(q, _, _, _, _, n, t){num_heads=8, kv_num_heads=2} }", "y: Float16[B,S,64]")]
     [InlineData("x: Float32[B,S,8], s: Float32[B,S,8], g: Float32[8] -> y, r { y, _, _, r = com.microsoft::SkipLayerNormalization(x, s, g) }", "y: Float32[B,S,8]; r: Float32[B,S,8]")]
     [InlineData("x: Float16[B,S,64], w: UInt8[32,2,16], s: Float16[64] -> y { y = com.microsoft::MatMulNBits(x, w, s){K=64, N=32, block_size=32} }", "y: Float16[B,S,32]")]
+    [InlineData("e: Float32[B,S,16], q: Float16[B,8,S,16], qr: Float16[B,8,S,16], k: Float16[B,8,S,16], kr: Float16[B,8,S,16] -> y, z { y, z = com.microsoft::GemmaRotaryEmbedding(e, q, qr, k, kr) }",
+        "y: Float16[B,8,S,16]; z: Float16[B,8,S,16]")]
     [InlineData("x: Float32[T,64], r: Float32[T,4], a: Float32[4,64,128], b: Float32[4,128,64] -> y { y = com.microsoft::MoE(x, r, a, _, b){k=2} }", "y: Float32[T,64]")]
     [InlineData("i: Int32[B,S], g: Int32[B,S], w: Float32[100,16], p: Float32[50,16], t: Float32[2,16], a: Float32[16], b: Float32[16] -> y, m { y, m = com.microsoft::EmbedLayerNormalization(i, g, w, p, t, a, b) }", "y: Float32[B,S,16]; m: Int32[B]")]
     [InlineData("x: Float32[1,3,8,8], w: Float32[4,3,3,3] -> y { y = com.microsoft::FusedConv(x, w){activation=\"Relu\", pads=[1,1,1,1]} }", "y: Float32[1,4,8,8]")]
