@@ -77,6 +77,7 @@ public sealed class OperatorAuditTests
     [InlineData("<opset 24> x: Float32[4,4] -> y { y = Swish(x) }", SupportTarget.TensorRT10, "no Swish", "TensorRT 11")]
     [InlineData("x: UInt8[4,4] -> y { s = Float32 0.1; y = DequantizeLinear(x, s) }", SupportTarget.TensorRT11, "not for UInt8", "")]
     [InlineData("<com.microsoft 1> x: Float32[4,4] -> y { y = com.microsoft::BiasAdd(x, x) }", SupportTarget.Cpu, "no com.microsoft::BiasAdd", "GPU")]
+    [InlineData("<com.microsoft 1> e: Float32[1,4,8], q: Float16[1,2,4,8] -> y, z { y, z = com.microsoft::GemmaRotaryEmbedding(e, q, q, q, q) }", SupportTarget.Cpu, "no com.microsoft::GemmaRotaryEmbedding", "GPU")]
     [InlineData("<com.microsoft 1> x: Float32[4,4] -> y { y = com.microsoft::FastGelu(x) }", SupportTarget.TensorRT11, "no com.microsoft::FastGelu", "plugin")]
     public void Gaps(string text, SupportTarget target, string reason, string suggestion)
     {
