@@ -32,6 +32,8 @@ public sealed class CompositeTests
         { "x: Float32[2,8] -> y { eps = Float32 1e-12; n = ReduceL2(x){axes=[1]}; c = Clip(n, eps); y = Div(x, c) }", "y = trt.tools::L2Normalize(x){c0=1e-12}" },
         { "x: Float32[2,8] -> y { eps = Float32 1e-6; a = Int64[1] [1]; p = Mul(x, x); n = ReduceSum(p, a); e = Add(n, eps); s = Sqrt(e); y = Div(x, s) }", "y = trt.tools::L2Normalize(x){c0=[1], c1=1e-06}" },
         { "x: Float32[2,8] -> y { a = Int64[1] [1]; m = ReduceMax(x){axes=[1]}; d = Sub(x, m); e = Exp(d); s = ReduceSum(e, a); l = Log(s); y = Sub(d, l) }", "y = trt.tools::LogSoftmax(x){c0=[1]}" },
+        { "x: Float32[2,3] -> y { o = Float32 1.0; a = Abs(x); b = Add(o, a); y = Div(x, b) }", "y = trt.tools::Softsign(x){c0=1.0}" },
+        { "x: Float32[1,2,3] -> y { w = Float32[3,4] random(1); o = Float32 1.0; p = MatMul(x, w); a = Abs(p); b = Add(a, o); y = Div(p, b) }", "y = trt.tools::MatMulSoftsign(x, w){c0=1.0}" },
         { "x: Float32[1,4,5,5] -> y { v = Float32[2,4,1,1] random(1); w = Float32[4,2,1,1] random(2); g = GlobalAveragePool(x); a = Conv(g, v); r = Relu(a); b = Conv(r, w); s = Sigmoid(b); y = Mul(x, s) }", "y = trt.tools::SqueezeExcite(x, v, w)" },
         { "x: Float32[1,3,9,9] -> y { w = Float32[4,3,3,3] random(1); c = Conv(x, w); r = Relu(c); y = MaxPool(r){kernel_shape=[2,2]} }", "y = trt.tools::ConvReluMaxPool(x, w)" },
         { "x: Float32[1,2,3] -> a, b, c { q = Float32[3,4] random(1); k = Float32[3,4] random(2); v = Float32[3,4] random(3); a = MatMul(x, q); b = MatMul(x, k); c = MatMul(x, v) }", "a, b, c = trt.tools::MatMul_x3(x, q, k, v)" },
@@ -61,6 +63,9 @@ public sealed class CompositeTests
     [InlineData("L2Normalize", "x: Float32[2,8] -> y { eps = Float32 1e-12; n = ReduceL2(x){axes=[0,1]}; c = Clip(n, eps); y = Div(x, c) }", "several axes")]
     [InlineData("LogSoftmax", "x: Float32[2,8] -> y, d { a = Int64[1] [1]; m = ReduceMax(x){axes=[1]}; d = Sub(x, m); e = Exp(d); s = ReduceSum(e, a); l = Log(s); y = Sub(d, l) }", "'d' is a graph output")]
     [InlineData("SqueezeExcite", "x: Float32[1,4,5,5], v: Float32[2,4,1,1] -> y { w = Float32[4,2,1,1] random(2); g = GlobalAveragePool(x); a = Conv(g, v); r = Relu(a); b = Conv(r, w); s = Sigmoid(b); y = Mul(x, s) }", "'v' is not constant")]
+    [InlineData("Softsign", "x: Float32[2,3] -> y { o = Float32 2.0; a = Abs(x); b = Add(a, o); y = Div(x, b) }", null)]
+    [InlineData("Softsign", "x: Float32[2,3], z: Float32[2,3] -> y { o = Float32 1.0; a = Abs(z); b = Add(a, o); y = Div(x, b) }", null)]
+    [InlineData("Softsign", "x: Float32[2,3] -> y, a { o = Float32 1.0; a = Abs(x); b = Add(a, o); y = Div(x, b) }", "'a' is a graph output")]
     [InlineData("Conv", "x: Float32[1,3,9,9] -> y, r { w = Float32[4,3,3,3] random(1); c = Conv(x, w); r = Relu(c); y = MaxPool(r){kernel_shape=[2,2]} }", "'r' is a graph output")]
     [InlineData("QuantizedStep", "a: Int8[1,2,4,4], b: Float32[1,2,4,4] -> y { s = Float32 0.02; u = Float32 0.05; z = Int8 0; d = DequantizeLinear(a, s, z); f = Add(d, b); y = QuantizeLinear(f, u, z) }", "not all that it reads is dequantized")]
     [InlineData("QuantizedStep", "a: Int8[1,2,4,4] -> y { s = Float32 0.02; z = Int8 0; d = DequantizeLinear(a, s, z); y = MaxPool(d){kernel_shape=[2,2]} }", "what it gives is not quantized")]

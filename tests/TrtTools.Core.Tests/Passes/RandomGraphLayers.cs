@@ -95,7 +95,7 @@ internal sealed partial class RandomGraph
     {
         Value Number(float number) => Constant(graph, TensorData.Scalar(number));
         Value v = x.Value;
-        Value result = _random.Next(7) switch
+        Value result = _random.Next(8) switch
         {
             0 => Add(graph, "Mul", Add(graph, "Mul", v, Add(graph, "Add", Add(graph, "Erf", Add(graph, "Div", v, Number(1.4142135f))), Number(1))), Number(0.5f)),
             1 => Add(graph, "Mul", v, Add(graph, "Sigmoid", v)),
@@ -103,6 +103,7 @@ internal sealed partial class RandomGraph
             3 => Add(graph, "Mul", v, Add(graph, "Tanh", Add(graph, "Softplus", v))),
             4 => Add(graph, "Mul", v, Add(graph, "Sigmoid", Add(graph, "Mul", v, Number(1.702f)))),
             5 => Add(graph, "Mul", Add(graph, "Mul", v, Number(0.5f)), Add(graph, "Add", Add(graph, "Tanh", Add(graph, "Mul", Add(graph, "Add", v, Add(graph, "Mul", Number(0.044715f), Add(graph, "Pow", v, Number(3)))), Number(0.7978846f))), Number(1))),
+            6 => Add(graph, "Div", v, Add(graph, "Add", Add(graph, "Abs", v), Number(1))),
             _ => Add(graph, "Div", Add(graph, "Clip", Add(graph, "Add", v, Number(3)), Number(0), Number(6)), Number(6)),
         };
         return new Tensor(result, x.Shape);
