@@ -52,6 +52,7 @@
         'Select-OnnxSubgraph'
         'Set-GraphInitializer'
         'Set-GraphInput'
+        'Set-GraphMetadata'
         'Set-GraphNode'
         'Set-GraphOutput'
         'Show-OnnxGraph'
