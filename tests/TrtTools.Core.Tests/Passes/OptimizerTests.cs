@@ -15,6 +15,13 @@ public sealed class OptimizerTests
     }
 
     [Fact]
+    public void Each_pass_is_in_the_list_once()
+    {
+        IEnumerable<string> written = typeof(Pass).Assembly.GetTypes().Where(t => t.IsSubclassOf(typeof(Pass)) && !t.IsAbstract).Select(t => t.FullName!);
+        Assert.Equal(written.Order(StringComparer.Ordinal), PassList.All().Select(p => p.GetType().FullName!).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public void Stop_after_and_exclude_choose_passes_and_a_wrong_name_is_told_the_nearest()
     {
         const string Text = "x: Float32[2] -> z { y = Identity(x); c = Cast(y){to=1}; z = Relu(c) }";
