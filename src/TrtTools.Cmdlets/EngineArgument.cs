@@ -23,7 +23,7 @@ internal sealed class EngineArgument : IDisposable
     public Engine GetFile(TrtCmdlet cmdlet, string path, bool literal)
     {
         IReadOnlyList<string> files = InputPaths.Resolve(cmdlet, path, literal, ErrorCode.EngineNotFound);
-        if (files.Count > 1) throw new TrtToolsException(ErrorCode.OptionInvalid, path, $"matches {files.Count} files", "One engine", "Name one of them");
+        if (files.Count > 1) throw new TrtToolsException(ErrorCode.OptionInvalid, path, $"matches {files.Count} files", "It takes one engine", "Name one of them");
         if (!_loaded.TryGetValue(files[0], out Engine? engine)) _loaded[files[0]] = engine = cmdlet.Load(files[0]);
         return engine;
     }

@@ -52,7 +52,7 @@ internal static class SurgeryArguments
     /// <summary>A value, or the one tensor of the file that a text names.</summary>
     public static object Content(PSCmdlet cmdlet, object? value, string subject)
     {
-        object bare = Arguments.Bare(value) ?? throw new TrtToolsException(ErrorCode.OptionInvalid, subject, "the value is null", "Numbers, a tensor, or a file", "Give a value");
+        object bare = Arguments.Bare(value) ?? throw new TrtToolsException(ErrorCode.OptionInvalid, subject, "the value is null", "It takes numbers, a tensor, or a file", "Give a value");
         return bare is FileInfo or string && (bare is FileInfo || IsTensorFile((string)bare)) ? FromFile(cmdlet, bare is FileInfo file ? file.FullName : (string)bare) : bare;
     }
 
@@ -77,7 +77,7 @@ internal static class SurgeryArguments
         }
         return new NodeSpec
         {
-            OpType = Text(entries.GetValueOrDefault("OpType")) is { Length: > 0 } op ? op : throw new TrtToolsException(ErrorCode.OptionInvalid, subject, "OpType is missing", "An operator", "Write @{ OpType = 'Gelu'; InputTensor = 'x' }"),
+            OpType = Text(entries.GetValueOrDefault("OpType")) is { Length: > 0 } op ? op : throw new TrtToolsException(ErrorCode.OptionInvalid, subject, "OpType is missing", "It must name an operator", "Write @{ OpType = 'Gelu'; InputTensor = 'x' }"),
             Name = entries.TryGetValue("Name", out object? name) ? Text(name) : null,
             Inputs = entries.TryGetValue("InputTensor", out object? inputs) && inputs is not null ? [.. Items(inputs).Select(Text)] : [],
             Attributes = GivenAttributes(entries.GetValueOrDefault("Attribute") as IDictionary, "Attribute"),

@@ -38,6 +38,10 @@ Describe 'Compress-OnnxWeight' {
         ($records[1] | Out-String) | Should -Match 'Lost'
     }
 
+    It 'says what to add when it is not told what to do' {
+        { $graph | Compress-OnnxWeight -ErrorAction Stop } | Should -Throw '*-Strip*-Prune*-Restore*' -ErrorId 'OptionInvalid,TrtTools.Cmdlets.CompressOnnxWeightCommand'
+    }
+
     It 'takes names of weights' {
         $some = ($graph | Compress-OnnxWeight -Prune -Report | Where-Object Pruned)[0].Weight
         @($graph | Compress-OnnxWeight -Prune -Name $some -Report).Weight | Should -Be $some

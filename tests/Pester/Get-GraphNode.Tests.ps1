@@ -15,6 +15,13 @@ Describe 'Get-GraphNode' {
         $graph | Get-GraphNode 'nothing*' | Should -BeNullOrEmpty
     }
 
+    It 'shows the name to ask for where a node has none of its own' {
+        $unnamed = Import-OnnxGraph (Get-SharedModel polygraphy-residual-block)
+        $unnamed.Nodes[3].Name | Should -BeNullOrEmpty
+        ($unnamed.Nodes[3] | Out-String) | Should -Match '(?m)^gpu_0/pool1_1 +MaxPool'
+        ($unnamed | Get-GraphTensor gpu_0/pool1_1 | Out-String) | Should -Match 'gpu_0/pool1_1.*gpu_0/pool1_1'
+    }
+
     It 'finds by tensor' {
         ($graph | Get-GraphNode -InputTensor image).OpType | Should -Be 'Conv'
         ($graph | Get-GraphNode -OutputTensor logits).OpType | Should -Be 'Gemm'

@@ -56,7 +56,7 @@ public sealed class AddGraphNodeCommand : PipedGraphCmdlet
 
     private protected override void ProcessGraph(OnnxGraph graph)
     {
-        if (Consumer is not null && InsertAfter is null) throw new TrtToolsException(ErrorCode.OptionInvalid, "-Consumer", "it is given without -InsertAfter", "The tensor whose readers are meant", "Add -InsertAfter");
+        if (Consumer is not null && InsertAfter is null) throw new TrtToolsException(ErrorCode.OptionInvalid, "-Consumer", "it is given without -InsertAfter", "It needs the tensor whose readers are meant", "Add -InsertAfter");
         NodeSpec spec = new()
         {
             OpType = OpType, Name = Name, InsertAfter = InsertAfter, Inputs = InputTensor ?? [], Outputs = OutputTensor ?? [], Attributes = SurgeryArguments.GivenAttributes(Attribute, nameof(Attribute)),

@@ -105,7 +105,7 @@ public sealed class CompareEngineOutputCommand : EngineCmdlet
         });
         if (Layer)
         {
-            if (TopIndex > 0) throw new TrtToolsException(ErrorCode.OptionInvalid, "-Layer", "-TopIndex is about outputs", "One or the other", "Compare the outputs in a command of its own");
+            if (TopIndex > 0) throw new TrtToolsException(ErrorCode.OptionInvalid, "-Layer", "-TopIndex is about outputs", "Give one or the other", "Compare the outputs in a command of its own");
             WriteObject(Run((PipelineReport report, CancellationToken stop) => LayerComparison.Compare(engine,
                 data is null ? options : options with { InputData = DataArgument.Source(data, nameof(InputData), DataArgument.Inputs(engine), images, splitSamples: false, report) }, report, stop)), enumerateCollection: true);
             return;

@@ -12,7 +12,8 @@ public sealed class CompressOnnxWeightCommand : PipedGraphCmdlet
 
     private readonly GraphArgument _original = new();
 
-    [Parameter(Mandatory = true, ParameterSetName = StripSet)]
+    // Not mandatory: a prompt for the value of a switch would help nobody.
+    [Parameter(ParameterSetName = StripSet)]
     public SwitchParameter Strip { get; set; }
 
     [Parameter(Mandatory = true, ParameterSetName = PruneSet)]
@@ -47,6 +48,7 @@ public sealed class CompressOnnxWeightCommand : PipedGraphCmdlet
         }
         if (ParameterSetName == StripSet)
         {
+            if (!Strip) throw new TrtToolsException(ErrorCode.OptionInvalid, "Compress-OnnxWeight", "it was not said what to do with the weights", "", "Add -Strip to take them out, -Prune to set two of each four to zero, or -Restore model.onnx to put them back");
             WriteObject(Run((PipelineReport report, CancellationToken stop) => WeightStrip.Strip(graph, wanted, MinimumSize, report, stop)));
             return;
         }

@@ -40,7 +40,7 @@ public sealed class DebugEngineBuildCommand : BuildingCmdlet
         CheckBlock check = new(Check, FailPattern);
         (CheckOutcome? until, int count) = ReadUntil();
         string folder = InputPaths.Full(this, ArtifactPath);
-        if (File.Exists(folder)) throw new TrtToolsException(ErrorCode.OutputPathInvalid, folder, "it is a file", "A folder, which is made where there is none", "Give another path");
+        if (File.Exists(folder)) throw new TrtToolsException(ErrorCode.OutputPathInvalid, folder, "it is a file", "It takes a folder, which is made where there is none", "Give another path");
         if (!_taken.Add(folder)) throw new TrtToolsException(ErrorCode.OutputPathCollision, folder, "the builds of another graph of this pipeline went there", "", "Give each graph a folder of its own, in a loop");
         object? calibration = DataArgument.Resolve(this, CalibrationData);
         Preprocessing? images = DataArgument.Preprocessing(this, Preprocessing);

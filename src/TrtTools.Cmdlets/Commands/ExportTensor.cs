@@ -36,7 +36,7 @@ public sealed class ExportTensorCommand : TrtCmdlet
         object value = Arguments.Bare(InputObject)!;
         if (value is Tensor tensor) _loose.Add(tensor);
         else if (value is IDictionary map) _samples.Add(new TensorSample([.. map.Cast<DictionaryEntry>().Select(e => Named(e))], RunnerName));
-        else throw new TrtToolsException(ErrorCode.InputInvalid, "-InputObject", $"a {value.GetType().Name} was given", "Tensors, or dictionaries of them", "Pipe what Import-Tensor, New-InputData or Invoke-Engine gives");
+        else throw new TrtToolsException(ErrorCode.InputInvalid, "-InputObject", $"a {value.GetType().Name} was given", "It takes tensors, or dictionaries of them", "Pipe what Import-Tensor, New-InputData or Invoke-Engine gives");
     }
 
     private static Tensor Named(DictionaryEntry entry)
@@ -46,7 +46,7 @@ public sealed class ExportTensorCommand : TrtCmdlet
         {
             Tensor tensor => string.Equals(tensor.Name, name, StringComparison.Ordinal) ? tensor : TensorConversion.From(tensor, name, tensor.DataType, null),
             { } array when DataTypes.FromClrType(Element(array)) is not DataType.Undefined and DataType type => TensorConversion.From(array, name, type, null),
-            var other => throw new TrtToolsException(ErrorCode.InputInvalid, $"-InputObject '{name}'", $"a {other?.GetType().Name ?? "null"} was given", "A tensor or an array of numbers", "Convert it to an array such as [float[]]"),
+            var other => throw new TrtToolsException(ErrorCode.InputInvalid, $"-InputObject '{name}'", $"a {other?.GetType().Name ?? "null"} was given", "It takes a tensor or an array of numbers", "Convert it to an array such as [float[]]"),
         };
     }
 
@@ -60,7 +60,7 @@ public sealed class ExportTensorCommand : TrtCmdlet
         string full = InputPaths.Full(this, Path);
         OutputPaths paths = new(this);
         string extension = System.IO.Path.GetExtension(full).ToLowerInvariant();
-        if (RunnerName is not null && extension != ".json") throw new TrtToolsException(ErrorCode.OptionInvalid, "-RunnerName", $"it was given for {extension} files", "A .json file, the only one that names a runner", "Give a path that ends with .json");
+        if (RunnerName is not null && extension != ".json") throw new TrtToolsException(ErrorCode.OptionInvalid, "-RunnerName", $"it was given for {extension} files", "Only a .json file names a runner", "Give a path that ends with .json");
         if (extension == ".json")
         {
             Write(paths, full, path => TensorFile.WriteSamples(path, _samples, Force));
@@ -82,7 +82,7 @@ public sealed class ExportTensorCommand : TrtCmdlet
             Write(paths, full, path => TensorFile.Write(path, tensors, Force));
             return;
         }
-        if (tensors.Count > 1) throw new TrtToolsException(ErrorCode.OutputPathInvalid, full, $"{tensors.Count} tensors are to be written", "Bare elements of one", "Pick one by its name, or give a path that ends with .npz");
+        if (tensors.Count > 1) throw new TrtToolsException(ErrorCode.OutputPathInvalid, full, $"{tensors.Count} tensors are to be written", "A file of bare elements holds one", "Pick one by its name, or give a path that ends with .npz");
         Write(paths, full, path => TensorFile.WriteRaw(path, tensors[0], Force));
     }
 

@@ -50,7 +50,7 @@ public sealed class ImportTensorCommand : PathCmdlet
     {
         if (_type is null)
         {
-            if (Shape is not null) throw new TrtToolsException(ErrorCode.OptionInvalid, "-Shape", "it was given without -DataType", "Both, for bare elements", "Add -DataType Float32, for instance");
+            if (Shape is not null) throw new TrtToolsException(ErrorCode.OptionInvalid, "-Shape", "it was given without -DataType", "Bare elements need both", "Add -DataType Float32, for instance");
             return TensorFile.ReadSamples(path);
         }
         return [new TensorSample([TensorFile.ReadRaw(path, DataType, Shape is null ? null : Arguments.Shape(Shape, "-Shape"))])];

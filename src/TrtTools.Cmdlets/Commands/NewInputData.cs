@@ -56,7 +56,7 @@ public sealed class NewInputDataCommand : TrtCmdlet
         {
             OnnxGraph graph => InputInfo.Of(graph),
             Engine engine => DataArgument.Inputs(engine),
-            var other => throw new TrtToolsException(ErrorCode.InputInvalid, "-InputObject", $"a {other?.GetType().Name ?? "null"} was given", "A graph or an engine", "Import-OnnxGraph and Import-Engine read them from files"),
+            var other => throw new TrtToolsException(ErrorCode.InputInvalid, "-InputObject", $"a {other?.GetType().Name ?? "null"} was given", "It takes a graph or an engine", "Import-OnnxGraph and Import-Engine read them from files"),
         };
         if (ParameterSetName == PathSet)
         {
@@ -106,9 +106,9 @@ public sealed class NewInputDataCommand : TrtCmdlet
 
     private static (double, double) Pair(object? value, string name)
     {
-        object?[] items = Arguments.Bare(value) is IEnumerable many and not string ? [.. many.Cast<object?>().Select(Arguments.Bare)] : [];
+        object?[] items = Arguments.Bare(value) is IEnumerable many and not string ? [.. many.Cast<object?>().Select(Arguments.Bare)] : [value];
         double low = 0, high = 0;
         bool good = items.Length == 2 && LanguagePrimitives.TryConvertTo(items[0], CultureInfo.InvariantCulture, out low) && LanguagePrimitives.TryConvertTo(items[1], CultureInfo.InvariantCulture, out high);
-        return good ? (low, high) : throw new TrtToolsException(ErrorCode.OptionInvalid, $"-Range{(name.Length > 0 ? $" '{name}'" : "")}", $"{items.Length} values were given", "Two numbers: the least and the greatest", "Write it as 0, 255 or @{ x = 0, 255 }");
+        return good ? (low, high) : throw new TrtToolsException(ErrorCode.OptionInvalid, $"-Range{(name.Length > 0 ? $" '{name}'" : "")}", items.Length == 2 ? $"'{items[0]}' and '{items[1]}' were given" : items.Length == 1 ? $"'{items[0]}' was given" : $"{items.Length} values were given", "It takes two numbers: the least and the greatest", "Write it as 0, 255 or @{ x = 0, 255 }");
     }
 }

@@ -42,7 +42,7 @@ public sealed class RemoveGraphNodeCommand : PipedGraphCmdlet
     private protected override void ProcessGraph(OnnxGraph graph)
     {
         bool reconnect = Reconnect || Through is not null;
-        if (reconnect && Stub != NodeStub.None) throw new TrtToolsException(ErrorCode.OptionInvalid, "-Stub", "it is given together with -Reconnect", "One of them", "Leave one out");
+        if (reconnect && Stub != NodeStub.None) throw new TrtToolsException(ErrorCode.OptionInvalid, "-Stub", "it is given together with -Reconnect", "Only one of them can be given", "Leave one out");
         NodeRemovalOptions options = new() { Name = Name, OpType = OpType, Reconnect = reconnect, Through = Through, Stub = Stub, KeepUnused = KeepUnused };
         WriteObject(Run((report, stop) => NodeRemoval.Remove(graph, options)));
     }

@@ -35,7 +35,7 @@ public sealed class RenameGraphTensorCommand : PipedGraphCmdlet
     {
         IReadOnlyList<string> old = Run((report, stop) => TensorRenaming.Match(graph, Name));
         if (Arguments.Bare(NewName) is ScriptBlock block) return [.. old.Select(n => KeyValuePair.Create(n, SurgeryArguments.Text(SurgeryArguments.Call(block, n, $"-NewName for '{n}'"))))];
-        if (old.Count > 1) throw new TrtToolsException(ErrorCode.OptionInvalid, "-NewName", $"{old.Count} tensors match", "A script block that gives each its name", "Write -NewName { $_ -replace 'old', 'new' }");
+        if (old.Count > 1) throw new TrtToolsException(ErrorCode.OptionInvalid, "-NewName", $"{old.Count} tensors match", "Several need a script block that gives each its name", "Write -NewName { $_ -replace 'old', 'new' }");
         return [KeyValuePair.Create(old[0], SurgeryArguments.Text(NewName))];
     }
 }

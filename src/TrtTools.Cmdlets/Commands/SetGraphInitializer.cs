@@ -42,7 +42,7 @@ public sealed class SetGraphInitializerCommand : PipedGraphCmdlet
 
     private protected override void ProcessGraph(OnnxGraph graph)
     {
-        if (Add && Consumer is not null) throw new TrtToolsException(ErrorCode.OptionInvalid, "-Consumer", "it is given together with -Add", "Readers of an initializer that is there", "Leave one out");
+        if (Add && Consumer is not null) throw new TrtToolsException(ErrorCode.OptionInvalid, "-Consumer", "it is given together with -Add", "It names readers of an initializer that is there already", "Leave one out");
         object value = ParameterSetName == PathSet ? SurgeryArguments.FromFile(this, Path) : Arguments.Bare(Value)!;
         InitializerChangeOptions options = new() { Name = Name, Value = value, DataType = DataType, Add = Add, Consumers = Consumer };
         WriteObject(Run((report, stop) => InitializerChange.Set(graph, options)));

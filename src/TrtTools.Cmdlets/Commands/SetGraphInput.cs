@@ -45,8 +45,8 @@ public sealed class SetGraphInputCommand : PipedGraphCmdlet
 
     private protected override void ProcessGraph(OnnxGraph graph)
     {
-        if (Add && Remove) throw new TrtToolsException(ErrorCode.OptionInvalid, "-Remove", "it is given together with -Add", "One of them", "Leave one out");
-        if (Name is null && Symbol is null) throw new TrtToolsException(ErrorCode.OptionInvalid, "-Name", "it is missing", "The inputs to change, or -Symbol", "Press Tab after -Name to see the inputs");
+        if (Add && Remove) throw new TrtToolsException(ErrorCode.OptionInvalid, "-Remove", "it is given together with -Add", "Only one of them can be given", "Leave one out");
+        if (Name is null && Symbol is null) throw new TrtToolsException(ErrorCode.OptionInvalid, "-Name", "it is missing", "It says which inputs to change, unless -Symbol is given", "Press Tab after -Name to see the inputs");
         if (Value is not null && !Remove) throw new TrtToolsException(ErrorCode.OptionInvalid, "-Value", "it is given without -Remove", "A value stands in for an input that goes", "Add -Remove");
         InputChangeOptions options = new()
         {
@@ -58,7 +58,7 @@ public sealed class SetGraphInputCommand : PipedGraphCmdlet
 
     private Tensor Constant(OnnxGraph graph)
     {
-        string name = Name is [string only] ? only : throw new TrtToolsException(ErrorCode.OptionInvalid, "-Value", "several inputs are named", "One", "Remove one input at a time");
+        string name = Name is [string only] ? only : throw new TrtToolsException(ErrorCode.OptionInvalid, "-Value", "several inputs are named", "It takes one", "Remove one input at a time");
         object content = SurgeryArguments.Content(this, Value, "-Value");
         return content is Tensor tensor ? tensor : Arguments.Values(new Hashtable { [name] = content }, graph, nameof(Value))![name];
     }

@@ -40,7 +40,7 @@ public sealed class ShowOnnxGraphCommand : GraphCmdlet
         DisplayForm form = As;
         if (OutputPath is null && (form is DisplayForm.Svg or DisplayForm.Html))
         {
-            throw new TrtToolsException(ErrorCode.OptionInvalid, "-OutputPath", $"it is missing, and {form} is not for reading at a prompt", "A file or a folder to write to",
+            throw new TrtToolsException(ErrorCode.OptionInvalid, "-OutputPath", $"it is missing, and {form} is not for reading at a prompt", "It needs a file or a folder to write to",
                 $"Add -OutputPath {graph.Name}{GraphDisplay.Extension(form)}");
         }
         string? path = OutputPath is null ? null : (_paths ??= new OutputPaths(this)).Resolve(OutputPath, graph, graph.Name, GraphDisplay.Extension(form), Force);

@@ -36,7 +36,7 @@ public static class EngineComparison
             sample++;
             report.Progress("Comparing", string.Create(CultureInfo.InvariantCulture, $"{engine.Name}: sample {sample}"), data.Count is > 0 and long count ? Math.Min(1, (double)sample / count) : double.NaN);
         }
-        if (sample == 0) throw new TrtToolsException(ErrorCode.DataNotFound, data.Description, "it holds no samples", "At least one", "Give other input data");
+        if (sample == 0) throw new TrtToolsException(ErrorCode.DataNotFound, data.Description, "it holds no samples", "At least one is needed", "Give other input data");
         List<string> left = [.. engine.Outputs.Select(o => o.Name).Where(n => !seen.Contains(n))];
         if (left.Count == engine.Outputs.Count)
         {

@@ -19,7 +19,7 @@ public static class LayerComparison
         ArgumentNullException.ThrowIfNull(engine);
         ArgumentNullException.ThrowIfNull(options);
         EngineComparison.CheckOptions(options);
-        if (options.ReferenceEngine is not null || options.ExpectedPath is not null || options.Expected is not null) throw new TrtToolsException(ErrorCode.OptionInvalid, "Reference", "layers are compared with the original model only", "OnnxRuntime, a graph or an .onnx file", "Leave -Reference out");
+        if (options.ReferenceEngine is not null || options.ExpectedPath is not null || options.Expected is not null) throw new TrtToolsException(ErrorCode.OptionInvalid, "Reference", "layers are compared with the original model only", "They take OnnxRuntime, a graph or an .onnx file", "Leave -Reference out");
         using OnnxGraph original = Original(engine, options, report, stop, out string model);
         using ILayerSource layers = string.Equals(engine.Device, "Cpu", StringComparison.Ordinal) ? HostLayerSource.Open(engine, original, report, stop) : DeviceLayerSource.Open(engine, original, report, stop);
         IReadOnlyList<LayerTap> taps = layers.Taps;
@@ -44,7 +44,7 @@ public static class LayerComparison
             }
             sample++;
         }
-        if (sample == 0) throw new TrtToolsException(ErrorCode.DataNotFound, data.Description, "it holds no samples", "At least one", "Give other input data");
+        if (sample == 0) throw new TrtToolsException(ErrorCode.DataNotFound, data.Description, "it holds no samples", "At least one is needed", "Give other input data");
         Dictionary<string, Verdict> verdicts = taps.ToDictionary(t => t.Tensor, t => Verdicts.Of(statistics[t.Tensor], options.For(t.Tensor), EngineComparison.IsExact(engine)), StringComparer.Ordinal);
         HashSet<string> begins = Begins(original, verdicts);
         if (options.PlotPath is { } folder)
@@ -61,7 +61,7 @@ public static class LayerComparison
             model = graph.Name;
             return graph.Copy();
         }
-        string path = options.ModelPath ?? engine.Provenance.ModelPath ?? throw new TrtToolsException(ErrorCode.ModelNotFound, $"The engine '{engine.Name}'", "it was built from a graph that came from no file", "The ONNX file or the graph that it was built from", "Give -ModelPath, or the graph as -Reference");
+        string path = options.ModelPath ?? engine.Provenance.ModelPath ?? throw new TrtToolsException(ErrorCode.ModelNotFound, $"The engine '{engine.Name}'", "it was built from a graph that came from no file", "It needs the ONNX file or the graph that it was built from", "Give -ModelPath, or the graph as -Reference");
         model = Path.GetFileName(path);
         return OnnxFile.Import(path, report, stop);
     }

@@ -77,7 +77,7 @@ internal sealed class DeviceLayerSource : ILayerSource
         }
         int found = taps.Select(t => t.Index).Distinct().Count(), all = layers.Count(l => l.SourceNodes.Count > 0);
         if (found < all) report.Verbose($"{engine.Name}: {found} of {all} layers end in a tensor of the original model; the others were not compared.");
-        if (found == 0) throw new TrtToolsException(ErrorCode.ModelMalformed, $"The engine '{engine.Name}'", layers.Any(l => l.Tensors.Count > 0) ? "none of its layers could be found in the original model" : "it does not say where its layers' results are: it was built by an earlier version", "The model that it was built from", "Give that model with -ModelPath, or build the engine again");
+        if (found == 0) throw new TrtToolsException(ErrorCode.ModelMalformed, $"The engine '{engine.Name}'", layers.Any(l => l.Tensors.Count > 0) ? "none of its layers could be found in the original model" : "it does not say where its layers' results are: it was built by an earlier version", "It needs the model that it was built from", "Give that model with -ModelPath, or build the engine again");
         return new DeviceLayerSource(engine, engine.CreateDeviceContext(stop), taps, tensors.ToLookup(t => t.Name, t => (t.Layer, t.Tensor), StringComparer.Ordinal));
     }
 

@@ -24,7 +24,7 @@ internal static class LayerTaps
         if (folder is not null)
         {
             Directory.Delete(folder, recursive: true);
-            throw new TrtToolsException(ErrorCode.OptionInvalid, $"The engine '{engine.Name}'", "its weights are over 2 GB", "A smaller engine", "Compare its outputs, or a part of the model");
+            throw new TrtToolsException(ErrorCode.OptionInvalid, $"The engine '{engine.Name}'", "its weights are over 2 GB", "This needs a smaller engine", "Compare its outputs, or a part of the model");
         }
         OnnxGraph reference = original.Copy();
         FunctionInliner.Inline(reference, static f => string.Equals(f.Domain, OnnxGraph.FusionDomain, StringComparison.Ordinal));
@@ -55,7 +55,7 @@ internal static class LayerTaps
         }
         int found = taps.Select(t => t.Index).Distinct().Count(), all = engine.Layers.Count(l => l.SourceNode.Length > 0);
         if (found < all) report.Verbose($"{engine.Name}: {found} of {all} layers end in a tensor of the original model; the others were not compared.");
-        if (found == 0) throw new TrtToolsException(ErrorCode.ModelMalformed, $"The engine '{engine.Name}'", "none of its layers could be found in the original model", "The model that it was built from, without -InputFormat", "Give that model with -ModelPath");
+        if (found == 0) throw new TrtToolsException(ErrorCode.ModelMalformed, $"The engine '{engine.Name}'", "none of its layers could be found in the original model", "It needs the model that it was built from, without -InputFormat", "Give that model with -ModelPath");
         foreach (LayerTap tap in taps)
         {
             Value value = running.Body.Find(tap.EngineValue)!;

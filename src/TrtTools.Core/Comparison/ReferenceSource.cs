@@ -55,7 +55,7 @@ internal static class ReferenceSource
             {
                 if (!inputs.TryGetValue(input.Name, out Tensor? tensor))
                 {
-                    throw new TrtToolsException(ErrorCode.InputNotFound, $"The engine '{engine.Name}'", $"the original model has an input '{input.Name}' that the engine has not", "The same inputs",
+                    throw new TrtToolsException(ErrorCode.InputNotFound, $"The engine '{engine.Name}'", $"the original model has an input '{input.Name}' that the engine has not", "Both must take the same inputs",
                         "Give the graph that the engine was built from as -Reference, or its file");
                 }
                 given[input.Name] = FormatConversion.ToModel(tensor.Content, input);

@@ -18,7 +18,7 @@ public static class TensorFile
             ".npz" => ReadNpz(full),
             ".pb" => [ReadProto(full)],
             ".json" => [.. PolygraphyJson.Read(full).SelectMany(s => s.Tensors)],
-            _ => throw new TrtToolsException(ErrorCode.DataInvalid, full, $"the extension '{Path.GetExtension(full)}' is unknown", "Expected .npy, .npz, .pb or .json", "Save the data in one of these formats"),
+            _ => throw new TrtToolsException(ErrorCode.DataInvalid, full, $"the extension '{Path.GetExtension(full)}' is unknown", "Expected .npy, .npz, .pb or .json", "Save the data in one of these formats; Import-Tensor -DataType reads bare elements"),
         });
     }
 

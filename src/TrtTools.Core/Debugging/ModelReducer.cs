@@ -23,7 +23,7 @@ public static class ModelReducer
         if (options.InputData is { } data)
         {
             inputs = data.Read(stop).FirstOrDefault()?.ToDictionary(p => p.Key, p => p.Value.Content, StringComparer.Ordinal)
-                ?? throw new TrtToolsException(ErrorCode.DataNotFound, data.Description, "it holds no samples", "At least one", "Give other input data");
+                ?? throw new TrtToolsException(ErrorCode.DataNotFound, data.Description, "it holds no samples", "At least one is needed", "Give other input data");
         }
         using Level whole = Level.Open(graph.Copy(), inputs, session, check, "", report);
         if (whole.Capture is null) report.Warning($"{graph.Name}: ONNX Runtime does not run the model, so parts of it are checked without the values that they read ($InputData and $Expected are empty): {whole.Problem}");

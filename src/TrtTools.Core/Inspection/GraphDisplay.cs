@@ -16,7 +16,7 @@ public static class GraphDisplay
         ArgumentNullException.ThrowIfNull(options);
         if (options.Form == DisplayForm.Text)
         {
-            if (options.Engine is not null) throw new TrtToolsException(ErrorCode.OptionInvalid, "Engine", "the text form shows no times", "A form with colours", "Give -As Html or -As Svg, or use Get-EngineLayer");
+            if (options.Engine is not null) throw new TrtToolsException(ErrorCode.OptionInvalid, "Engine", "the text form shows no times", "A form with colours can", "Give -As Html or -As Svg, or use Get-EngineLayer");
             return TextView.Write(graph, options.Detail);
         }
         report.Progress("Showing", $"{graph.Name}: reading", double.NaN);

@@ -37,6 +37,15 @@ internal static class Normalization
     private static void BatchNormalization(InferenceContext context)
     {
         Same(context);
+        if (context.Shape(0) is { Rank: >= 2 } data && data.Dimensions[1] is { IsConstant: true } channels && context.View.Int("spatial", 1) != 0)
+        {
+            for (int i = 1; i < 5; i++)
+            {
+                if (!context.Has(i) || context.Shape(i) is not { } own || own.Rank == 1 && (own.Dimensions[0] is not { IsConstant: true } length || length.Value == channels.Value)) continue;
+                context.Contradict($"the input has {channels} channels, and its input {i} is {own}");
+                return;
+            }
+        }
         for (int i = 1; i < context.OutputCount; i++) context.Set(i, context.ElementType(context.Has(3) ? 3 : 1), context.Shape(1));
     }
 

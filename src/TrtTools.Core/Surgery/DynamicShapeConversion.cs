@@ -39,6 +39,8 @@ public static class DynamicShapeConversion
     private static List<FreedExtent> Free(GraphEdit edit, DynamicShapeOptions options)
     {
         List<FreedExtent> freed = [];
+        // Without -InputShape, an extent that is free already and gets the symbol too.
+        string? free = null;
         List<Value> inputs = [.. edit.Body.Inputs.Where(i => i.Data is null)];
         foreach (string name in options.InputShape?.Keys ?? [])
         {
@@ -58,10 +60,11 @@ public static class DynamicShapeConversion
                 DimExpr? extent = options.InputShape is null && axis > 0 ? extents[axis] : ShapeText.Extent(wanted[axis], subject);
                 if (extent is null || extent.Equals(extents[axis]) || extents[axis] is not { IsConstant: true } old)
                 {
+                    if (options.InputShape is null && axis == 0 && extents[axis] is not { IsConstant: true }) free ??= input.Name;
                     if (extents[axis] is { IsConstant: false } or null && extent is not null) extents[axis] = extent;
                     continue;
                 }
-                if (extent.SymbolName is not { } symbol) throw new TrtToolsException(ErrorCode.ShapeMismatch, subject, $"extent {axis} is {old}, not {extent}", "Its own extent, or a symbol", "Use ConvertTo-StaticShape to fix extents");
+                if (extent.SymbolName is not { } symbol) throw new TrtToolsException(ErrorCode.ShapeMismatch, subject, $"extent {axis} is {old}, not {extent}", "It takes its own extent, or a symbol", "Use ConvertTo-StaticShape to fix extents");
                 freed.Add(new FreedExtent(input.Name, axis, old.Value, symbol));
                 extents[axis] = extent;
             }
@@ -70,7 +73,9 @@ public static class DynamicShapeConversion
         }
         if (freed.Count == 0) throw new TrtToolsException(ErrorCode.OptionInvalid, edit.Model.Name, "no extent that was asked for is fixed", $"Its inputs are {string.Join(", ", edit.Model.Inputs.Select(i => i.ToString()))}", "Name extents to free with -InputShape @{ input = 'batch',3,224,224 }");
         if (freed.GroupBy(f => f.Symbol).FirstOrDefault(g => g.Select(f => f.Old).Distinct().Count() > 1) is { } unequal)
-            throw new TrtToolsException(ErrorCode.OptionInvalid, $"Symbol '{unequal.Key}'", $"it would stand for {string.Join(" and ", unequal.Select(f => $"{f.Old} ('{f.Input}', extent {f.Axis})"))}", "Equal extents for one symbol", "Give another symbol to one of them with -InputShape");
+            throw new TrtToolsException(ErrorCode.OptionInvalid, $"Symbol '{unequal.Key}'", $"it would stand for {string.Join(" and ", unequal.Select(f => $"{f.Old} ('{f.Input}', extent {f.Axis})"))}", "A symbol stands for equal extents", "Give another symbol to one of them with -InputShape");
+        if (free is not null && freed.Find(f => f.Old != 1) is { } other)
+            throw new TrtToolsException(ErrorCode.OptionInvalid, $"Symbol '{other.Symbol}'", FormattableString.Invariant($"it would stand for {other.Old} ('{other.Input}', extent {other.Axis}) and for the free extent 0 of '{free}'"), "A symbol stands for equal extents", "Name the extents to free with -InputShape");
         return freed;
     }
 }

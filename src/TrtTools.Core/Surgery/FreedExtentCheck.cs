@@ -26,12 +26,14 @@ internal static class FreedExtentCheck
         }
         Compare(after, expected, Try(after, sample, stop), "at the old extents", stop);
         List<string> batches = [.. freed.GroupBy(f => f.Symbol).Where(g => g.All(f => f.Old == 1)).Select(g => g.Key)];
-        if (batches.Count != 1)
+        // Extents that were free before and have the symbol now grow with it.
+        IReadOnlyList<FreedExtent> axes = [.. freed, .. FreeBefore(after, freed).Where(f => sample.TryGetValue(f.Input, out TensorData? data) && data.Shape[f.Axis] == f.Old)];
+        if (batches.Count == 1) axes = [.. axes.Where(f => f.Symbol == batches[0])];
+        if (batches.Count != 1 || axes.DistinctBy(a => a.Input).Count() < axes.Count)
         {
-            Try(after, Enlarged(sample, freed), stop);
+            Try(after, Enlarged(sample, axes), stop);
             return;
         }
-        IReadOnlyList<FreedExtent> axes = [.. freed.Where(f => f.Symbol == batches[0])];
         List<Dictionary<string, TensorData>> samples = [.. Enumerable.Range(0, Batch).Select(i => Varied(sample, axes, i))];
         IReadOnlyDictionary<string, TensorData> together = Try(after, axes.ToDictionary(a => a.Input, a => Stack(samples.Select(s => s[a.Input]), a.Axis)).Concat(sample.Where(s => axes.All(a => a.Input != s.Key))).ToDictionary(p => p.Key, p => p.Value), stop);
         List<IReadOnlyDictionary<string, TensorData>> single = [.. samples.Select(s => ModelRunner.Run(before, s, stop))];
@@ -43,6 +45,19 @@ internal static class FreedExtentCheck
             stacked[output.Name] = Stack(single.Select(s => s[output.Name]), axis);
         }
         Compare(after, stacked, together, $"with {Batch} samples at once", stop);
+    }
+
+    private static IEnumerable<FreedExtent> FreeBefore(OnnxGraph after, IReadOnlyList<FreedExtent> freed)
+    {
+        foreach (Value input in after.Body.Inputs)
+        {
+            if (input.Type?.Shape is not { } shape) continue;
+            for (int axis = 0; axis < shape.Rank; axis++)
+            {
+                if (freed.FirstOrDefault(f => f.Symbol == shape[axis]?.SymbolName) is not { } same || freed.Any(f => f.Input == input.Name && f.Axis == axis)) continue;
+                yield return same with { Input = input.Name, Axis = axis };
+            }
+        }
     }
 
     private static IReadOnlyDictionary<string, TensorData> Try(OnnxGraph graph, IReadOnlyDictionary<string, TensorData> inputs, CancellationToken stop)

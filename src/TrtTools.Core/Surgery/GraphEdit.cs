@@ -63,7 +63,7 @@ internal sealed class GraphEdit
     {
         if (!NodeNames().Add(wanted))
         {
-            throw new TrtToolsException(ErrorCode.ChangeRefused, $"Node '{wanted}'", "a node of this name is there already", "A name of its own for each node", "Give another -Name");
+            throw new TrtToolsException(ErrorCode.ChangeRefused, $"Node '{wanted}'", "a node of this name is there already", "Each node has a name of its own", "Give another -Name");
         }
         return wanted;
     }
@@ -73,7 +73,7 @@ internal sealed class GraphEdit
     {
         if (name.Length == 0) throw new TrtToolsException(ErrorCode.OptionInvalid, "A tensor's name", "it is empty", "A name", "An empty name stands for an absent input only");
         if (string.Equals(body.FreshName(name), name, StringComparison.Ordinal)) return;
-        throw new TrtToolsException(ErrorCode.ChangeRefused, $"Tensor '{name}'", "a tensor of this name is there already", "A name of its own for each tensor, those of subgraphs included", "Give another name");
+        throw new TrtToolsException(ErrorCode.ChangeRefused, $"Tensor '{name}'", "a tensor of this name is there already", "Each tensor has a name of its own, those of subgraphs included", "Give another name");
     }
 
     /// <summary>The changed graph, when it is one that a runtime would take at least as well as the one before.</summary>

@@ -61,7 +61,7 @@ public static class GraphMerge
             {
                 Value input = second.Body.Inputs.FirstOrDefault(i => string.Equals(i.Name, to, StringComparison.Ordinal))
                     ?? throw new TrtToolsException(ErrorCode.InputNotFound, $"Input '{to}'", $"'{second.Name}' has no input of this name", "", NameFinder.Nearest(to, second.Body.Inputs.Select(i => i.Name), "It has no inputs"));
-                if (pairs.Any(p => p.To == input)) throw new TrtToolsException(ErrorCode.OptionInvalid, $"Input '{to}'", "it stands twice in -TensorMap", "One tensor for each input", "Correct -TensorMap");
+                if (pairs.Any(p => p.To == input)) throw new TrtToolsException(ErrorCode.OptionInvalid, $"Input '{to}'", "it stands twice in -TensorMap", "Each input takes one tensor", "Correct -TensorMap");
                 pairs.Add((edit.Names.MainTensor(from), input));
             }
             return pairs;
@@ -98,7 +98,7 @@ public static class GraphMerge
                 continue;
             }
             string name = domain.Length == 0 ? "ai.onnx" : domain;
-            throw new TrtToolsException(ErrorCode.ChangeRefused, $"{Command} of '{model.Name}' and '{other.Name}'", $"the first is written for opset {model.OpsetImports[domain]} of {name}, the second for {version}", "One opset", "Export or convert one of them to the other's opset");
+            throw new TrtToolsException(ErrorCode.ChangeRefused, $"{Command} of '{model.Name}' and '{other.Name}'", $"the first is written for opset {model.OpsetImports[domain]} of {name}, the second for {version}", "Both must be written for one", "Export or convert one of them to the other's opset");
         }
     }
 
@@ -110,7 +110,7 @@ public static class GraphMerge
         {
             if (model.FunctionTable.TryAdd(function.Key, function)) continue;
             if (Text(model.FunctionTable[function.Key]) == Text(function)) continue;
-            throw new TrtToolsException(ErrorCode.ChangeRefused, $"Function '{function.Domain}::{function.Name}'", "both graphs have one of this name, and they differ", "One function for a name", "Use Expand-OnnxFunction on one of them first");
+            throw new TrtToolsException(ErrorCode.ChangeRefused, $"Function '{function.Domain}::{function.Name}'", "both graphs have one of this name, and they differ", "A name stands for one function", "Use Expand-OnnxFunction on one of them first");
         }
         static string Text(Function function)
         {
@@ -158,7 +158,7 @@ public static class GraphMerge
             string name = prefix + input.Name;
             if (body.FreshName(name) != name)
             {
-                throw new TrtToolsException(ErrorCode.ChangeRefused, $"Input '{name}'", "both graphs have a tensor of this name", "Names that differ, since inputs are how the graph is called",
+                throw new TrtToolsException(ErrorCode.ChangeRefused, $"Input '{name}'", "both graphs have a tensor of this name", "They must differ, since inputs are how the graph is called",
                     $"Add '{input.Name}' to -TensorMap when both mean the same, else give -Prefix");
             }
             Value twin = body.AddInput(name, input.Type);

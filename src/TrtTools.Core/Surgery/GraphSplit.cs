@@ -17,7 +17,7 @@ public static class GraphSplit
         List<Value> cut = [.. tensors.Distinct(StringComparer.Ordinal).Select(names.MainTensor)];
         if (cut.FirstOrDefault(v => v.Producer is null) is { } leaf)
         {
-            throw new TrtToolsException(ErrorCode.ChangeRefused, $"Tensor '{leaf.Name}'", leaf.IsGraphInput ? "it is an input of the graph" : "it is an initializer", "A tensor that a node gives", "Choose a tensor in the middle");
+            throw new TrtToolsException(ErrorCode.ChangeRefused, $"Tensor '{leaf.Name}'", leaf.IsGraphInput ? "it is an input of the graph" : "it is an initializer", "A cut takes a tensor that a node gives", "Choose a tensor in the middle");
         }
         HashSet<Node> front = [];
         SubgraphSelection.Collect(cut, new HashSet<Value>(), front, []);
@@ -102,14 +102,14 @@ public static class GraphSplit
         if (!complete && uninvited.Count > 0)
         {
             throw new TrtToolsException(ErrorCode.ChangeRefused, $"{Command} of '{graph.Name}'", $"{string.Join(", ", uninvited.Take(5).Select(v => $"'{v.Name}'"))}{(uninvited.Count > 5 ? ", …" : "")} also cross{(uninvited.Count == 1 ? "es" : "")} the cut",
-                "Tensors through which all that is behind them comes", "Add them to -Tensor, or use -Complete");
+                "All that is behind a cut must come through it", "Add them to -Tensor, or use -Complete");
         }
         List<OnnxGraph> parts = [];
         for (int part = 0; part < count; part++)
         {
             // What the graph returns without any node stays with the last part.
             if (part == count - 1) outputs[part].AddRange(graph.Body.Outputs.Where(o => o.Producer is null));
-            if (outputs[part].Count == 0) throw new TrtToolsException(ErrorCode.ChangeRefused, $"{Command} of '{graph.Name}'", "nothing would be left behind the cut", "Tensors before the end of the graph", "Choose tensors in the middle");
+            if (outputs[part].Count == 0) throw new TrtToolsException(ErrorCode.ChangeRefused, $"{Command} of '{graph.Name}'", "nothing would be left behind the cut", "A cut takes tensors before the end of the graph", "Choose tensors in the middle");
             HashSet<Value> leaves = [];
             SubgraphSelection.Collect(outputs[part], new HashSet<Value>(inputs[part]), [], leaves);
             List<Value> needed = [.. graph.Body.Inputs.Where(i => leaves.Contains(i) && i.Data is null), .. inputs[part]];

@@ -39,7 +39,7 @@ public static class InputChange
         {
             if (value.IsGraphInput && value.Graph == edit.Body) continue;
             string what = value.Graph != edit.Body ? $"it stands in a subgraph ('{GraphNode.ScopeOf(value.Graph)}')" : value.Data is not null ? "it is an initializer" : $"node '{value.Producer?.DisplayName}' computes it";
-            throw new TrtToolsException(ErrorCode.InputNotFound, $"Input '{value.Name}'", what, $"One of {string.Join(", ", edit.Body.Inputs.Take(8).Select(i => $"'{i.Name}'"))}", "Correct the name, or use -Add to make it an input");
+            throw new TrtToolsException(ErrorCode.InputNotFound, $"Input '{value.Name}'", what, $"Its inputs are {string.Join(", ", edit.Body.Inputs.Take(8).Select(i => $"'{i.Name}'"))}", "Correct the name, or use -Add to make it an input");
         }
         return found;
     }
@@ -49,7 +49,7 @@ public static class InputChange
         SymbolicShape? shape = options.Shape is null ? null : ShapeText.Parse(options.Shape, $"-Shape of '{name}'");
         if (edit.Body.WithSubgraphs.All(g => g.Find(name) is null))
         {
-            if (options.DataType is not { } given) throw new TrtToolsException(ErrorCode.OptionInvalid, $"Input '{name}'", "it is new, and its element type is not given", "An element type", "Add -DataType, and -Shape if it is known");
+            if (options.DataType is not { } given) throw new TrtToolsException(ErrorCode.OptionInvalid, $"Input '{name}'", "it is new, and its element type is not given", "An input needs an element type", "Add -DataType, and -Shape if it is known");
             edit.RequireFree(edit.Body, name);
             edit.Body.AddInput(name, new TensorType(given, shape));
             return;
@@ -57,7 +57,7 @@ public static class InputChange
         Value value = edit.Names.MainTensor(name);
         if (value.IsGraphInput && value.Data is null) throw new TrtToolsException(ErrorCode.ChangeRefused, $"Tensor '{name}'", "it is an input already", "A tensor that is none", "Leave out -Add to change its type or shape");
         TensorType? known = edit.Types().Of(value);
-        DataType type = options.DataType ?? known?.DataType ?? throw new TrtToolsException(ErrorCode.ShapeUnknown, $"Tensor '{name}'", "nothing is known of its element type", "An element type", "Add -DataType");
+        DataType type = options.DataType ?? known?.DataType ?? throw new TrtToolsException(ErrorCode.ShapeUnknown, $"Tensor '{name}'", "nothing is known of its element type", "An input needs an element type", "Add -DataType");
         if (value.Producer is { } producer) orphans.AddRange(Rewiring.ReadBy(producer));
         (Node? old, int index) = (value.Producer, value.OutputIndex);
         edit.Body.MakeInput(value, new TensorType(type, shape ?? known?.Shape));
@@ -69,7 +69,7 @@ public static class InputChange
     {
         if (options.DataType is null && options.Shape is null) return;
         SymbolicShape? shape = options.Shape is null ? input.Type?.Shape : ShapeText.Parse(options.Shape, $"-Shape of '{input.Name}'");
-        DataType type = options.DataType ?? input.Type?.DataType ?? throw new TrtToolsException(ErrorCode.OptionInvalid, $"Input '{input.Name}'", "the file says nothing of its element type", "An element type", "Add -DataType");
+        DataType type = options.DataType ?? input.Type?.DataType ?? throw new TrtToolsException(ErrorCode.OptionInvalid, $"Input '{input.Name}'", "the file says nothing of its element type", "An input needs an element type", "Add -DataType");
         TensorType declared = new(type, shape);
         if (input.Data is { } data && ShapeText.WhyNot(declared, TensorType.Of(data)) is { } why)
         {
@@ -88,7 +88,7 @@ public static class InputChange
                 throw new TrtToolsException(ErrorCode.InputInvalid, $"Input '{input.Name}'", $"the value is {value.Content}", $"The graph declares {input.Type}", "Give a value of that type and shape");
             }
             bool isOutput = edit.Body.Outputs.Contains(input);
-            if (isOutput) throw new TrtToolsException(ErrorCode.ChangeRefused, $"Input '{input.Name}'", "the graph returns it", "An input that only nodes read", "Take it off the outputs first (Set-GraphOutput -Remove)");
+            if (isOutput) throw new TrtToolsException(ErrorCode.ChangeRefused, $"Input '{input.Name}'", "the graph returns it", "Only an input that nodes alone read can go", "Take it off the outputs first (Set-GraphOutput -Remove)");
             edit.Body.MakeConstant(input, value.Content);
             edit.Touch(input);
             return;
@@ -101,7 +101,7 @@ public static class InputChange
         if (input.HasUses)
         {
             string reader = Rewiring.ReadersOf(input).FirstOrDefault() is { } first ? $"node '{first.DisplayName}' reads it" : "the graph returns it";
-            throw new TrtToolsException(ErrorCode.ChangeRefused, $"Input '{input.Name}'", reader, "An input that nothing reads, or a value in its place", "Give -Value, or remove its readers first");
+            throw new TrtToolsException(ErrorCode.ChangeRefused, $"Input '{input.Name}'", reader, "Only an input that nothing reads can go without a value in its place", "Give -Value, or remove its readers first");
         }
         edit.Body.RemoveInput(input);
     }

@@ -29,7 +29,7 @@ internal sealed class NameFinder(OnnxGraph model)
             return ProducerOf(name) ?? throw Unknown(name);
         }
         string outputs = string.Join(", ", found.Take(4).Select(n => $"'{n.Outputs.FirstOrDefault(o => o is not null)?.Name}'"));
-        throw new TrtToolsException(ErrorCode.NodeNotFound, $"Node '{name}'", $"{found.Count} nodes have this name", "A name that is one node's", $"Name the node by a tensor it gives, one of {outputs}");
+        throw new TrtToolsException(ErrorCode.NodeNotFound, $"Node '{name}'", $"{found.Count} nodes have this name", "It takes a name that is one node's", $"Name the node by a tensor it gives, one of {outputs}");
     }
 
     /// <summary>The nodes of these names and patterns, in the graph's order.</summary>
@@ -59,7 +59,7 @@ internal sealed class NameFinder(OnnxGraph model)
         if (found.Count == 1) return found[0];
         if (found.Count == 0) throw UnknownTensor(name);
         throw new TrtToolsException(ErrorCode.TensorNotFound, $"Tensor '{name}'", $"{found.Count} subgraphs have one of this name ({string.Join(", ", found.Take(3).Select(v => $"'{GraphNode.ScopeOf(v.Graph)}'"))})",
-            "A name that is one tensor's", "Rename the others first, by way of the nodes that give them");
+            "It takes a name that is one tensor's", "Rename the others first, by way of the nodes that give them");
     }
 
     /// <summary>The tensor of this name in the main graph.</summary>
@@ -67,7 +67,7 @@ internal sealed class NameFinder(OnnxGraph model)
     {
         Value value = Tensor(name);
         if (value.Graph == model.Body) return value;
-        throw new TrtToolsException(ErrorCode.ChangeRefused, $"Tensor '{name}'", $"it stands in a subgraph ('{GraphNode.ScopeOf(value.Graph)}')", "A tensor of the main graph", "Give an output of the node around it");
+        throw new TrtToolsException(ErrorCode.ChangeRefused, $"Tensor '{name}'", $"it stands in a subgraph ('{GraphNode.ScopeOf(value.Graph)}')", "It takes a tensor of the main graph", "Give an output of the node around it");
     }
 
     /// <summary>What a node of this body can read under this name.</summary>
@@ -92,7 +92,7 @@ internal sealed class NameFinder(OnnxGraph model)
             List<Value> matching = [.. (recurse ? model.Body.WithSubgraphs.SelectMany(g => g.Values) : model.Body.Values).Where(v => (among is null || among(v)) && Matches(name, v.Name))];
             if (matching.Count == 0)
             {
-                throw new TrtToolsException(ErrorCode.TensorNotFound, $"{Capital(kind)} '{name}'", $"no {kind} of '{model.Name}' matches", $"A name, or a pattern with * and ?", NearestTensors(name.Trim('*', '?')));
+                throw new TrtToolsException(ErrorCode.TensorNotFound, $"{Capital(kind)} '{name}'", $"no {kind} of '{model.Name}' matches", "It takes a name, or a pattern with * and ?.", NearestTensors(name.Trim('*', '?')));
             }
             foreach (Value value in matching) found.TryAdd(value, true);
         }
@@ -108,11 +108,13 @@ internal sealed class NameFinder(OnnxGraph model)
 
     private string NearestTensors(string name) => Nearest(name, model.Body.WithSubgraphs.SelectMany(g => g.Values).Select(v => v.Name), "Get-GraphTensor lists the tensors");
 
-    /// <summary>The three nearest names, whatever their distance: there is always something to go on from.</summary>
+    /// <summary>The three nearest names, whatever their distance: there is always something to go on from. <paramref name="otherwise"/> says that there are none, or names the cmdlet that lists them.</summary>
     internal static string Nearest(string name, IEnumerable<string> candidates, string otherwise)
     {
         List<string> nearest = [.. candidates.Where(c => c.Length > 0).Distinct(StringComparer.Ordinal).Select(c => (Name: c, Distance: Distance(c, name))).OrderBy(c => c.Distance).ThenBy(c => c.Name, StringComparer.Ordinal).Take(3).Select(c => c.Name)];
-        return nearest.Count == 0 ? otherwise : $"The nearest are {string.Join(", ", nearest.Select(n => $"'{n}'"))}; {char.ToLowerInvariant(otherwise[0])}{otherwise[1..]}".Replace("; get-", "; Get-", StringComparison.Ordinal);
+        if (nearest.Count == 0) return otherwise;
+        string near = nearest.Count == 1 ? $"The nearest is '{nearest[0]}'" : $"The nearest are {string.Join(", ", nearest.Select(n => $"'{n}'"))}";
+        return otherwise.StartsWith("Get-", StringComparison.Ordinal) ? $"{near}; {otherwise}" : near;
     }
 
     private static int Distance(string candidate, string name) => name.Length > 2 && candidate.Contains(name, StringComparison.OrdinalIgnoreCase) ? 1 : EditDistance.Of(candidate, name) * 2;

@@ -43,7 +43,7 @@ public static class NodeChange
         IReadOnlyList<Node> nodes = edit.Names.Nodes(options.Name);
         if (options.NewName is not null && nodes.Count > 1)
         {
-            throw new TrtToolsException(ErrorCode.OptionInvalid, "-NewName", $"{nodes.Count} nodes match", "One node", "Give the name of one node");
+            throw new TrtToolsException(ErrorCode.OptionInvalid, "-NewName", $"{nodes.Count} nodes match", "This changes one node", "Give the name of one node");
         }
         foreach (IGrouping<Graph, Node> body in nodes.GroupBy(n => n.Graph).Take(1)) NodeInsertion.AddInitializers(edit, body.Key, options.Initializers);
         List<Value?> orphans = [];

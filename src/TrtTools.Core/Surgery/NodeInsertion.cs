@@ -87,9 +87,9 @@ public static class NodeInsertion
             }
             if (known.Producer is not { } old)
             {
-                throw new TrtToolsException(ErrorCode.ChangeRefused, $"Tensor '{name}'", known.IsGraphInput ? "it is an input of the graph" : "it is an initializer", "A new name, or a tensor that a node gives", "Give another name in -OutputTensor");
+                throw new TrtToolsException(ErrorCode.ChangeRefused, $"Tensor '{name}'", known.IsGraphInput ? "it is an input of the graph" : "it is an initializer", "An output takes a new name, or a tensor that a node gives", "Give another name in -OutputTensor");
             }
-            if (ReferenceEquals(old, node)) throw new TrtToolsException(ErrorCode.OptionInvalid, $"Tensor '{name}'", "it stands twice in -OutputTensor", "Different names", "Name each output once");
+            if (ReferenceEquals(old, node)) throw new TrtToolsException(ErrorCode.OptionInvalid, $"Tensor '{name}'", "it stands twice in -OutputTensor", "Outputs have different names", "Name each output once");
             int index = known.OutputIndex;
             body.MoveOutput(known, node, i);
             known.Type = known.IsGraphOutput ? known.Type : null;
@@ -102,7 +102,7 @@ public static class NodeInsertion
     /// <summary>Who read the tensor reads the node's first output. An output of the graph keeps its name, since it is the graph's interface.</summary>
     private static void TakeOver(GraphEdit edit, Value after, Node node, NodeSpec spec)
     {
-        Value output = node.Outputs.FirstOrDefault(o => o is not null) ?? throw new TrtToolsException(ErrorCode.OptionInvalid, "-OutputTensor", "the node gives nothing", "One output at least", "Name the first output");
+        Value output = node.Outputs.FirstOrDefault(o => o is not null) ?? throw new TrtToolsException(ErrorCode.OptionInvalid, "-OutputTensor", "the node gives nothing", "It needs one output at least", "Name the first output");
         if (spec.Consumers is { } consumers)
         {
             HashSet<Node> chosen = [.. edit.Names.Nodes(consumers)];

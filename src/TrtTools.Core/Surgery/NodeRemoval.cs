@@ -94,7 +94,7 @@ public static class NodeRemoval
     private static void Stub(GraphEdit edit, Value output, TensorType? known, NodeStub stub)
     {
         string subject = $"Tensor '{output.Name}'";
-        TensorType type = known ?? throw new TrtToolsException(ErrorCode.ShapeUnknown, subject, "nothing is known of its type", "An element type for what stands in", "Declare it first: Set-GraphOutput -Add with -DataType");
+        TensorType type = known ?? throw new TrtToolsException(ErrorCode.ShapeUnknown, subject, "nothing is known of its type", "What stands in needs an element type", "Declare it first: Set-GraphOutput -Add with -DataType");
         if (stub == NodeStub.Input)
         {
             if (output.Graph != edit.Body) throw new TrtToolsException(ErrorCode.ChangeRefused, subject, $"it stands in a subgraph ('{GraphNode.ScopeOf(output.Graph)}'), whose inputs its node gives", "A node of the main graph", "Use -Stub Zero, or -Reconnect");
@@ -102,7 +102,7 @@ public static class NodeRemoval
             edit.Touch(output);
             return;
         }
-        if (type.Shape?.ToStatic() is not { } shape) throw new TrtToolsException(ErrorCode.ShapeUnknown, subject, $"its shape is {type}", "A shape without unknown extents for a constant", "Fix the inputs' shapes first (Set-GraphInput -Shape), or use -Stub Input");
+        if (type.Shape?.ToStatic() is not { } shape) throw new TrtToolsException(ErrorCode.ShapeUnknown, subject, $"its shape is {type}", "A constant needs a shape without unknown extents", "Fix the inputs' shapes first (Set-GraphInput -Shape), or use -Stub Input");
         if (type.DataType == DataType.String || type.DataType.BitSize() == 0) throw new TrtToolsException(ErrorCode.ChangeRefused, subject, $"it is {type.DataType}", "Numbers", "Use -Stub Input");
         TensorData zeros = TensorData.FromBytes(type.DataType, shape, new byte[type.DataType.ByteCount(TensorData.CountElements(shape))]);
         if (!output.IsGraphOutput)
@@ -123,11 +123,11 @@ public static class NodeRemoval
         if (through is not null)
         {
             source = node.Inputs.FirstOrDefault(i => i is not null && string.Equals(i.Name, through, StringComparison.Ordinal))
-                ?? throw new TrtToolsException(ErrorCode.TensorNotFound, $"Tensor '{through}'", $"node '{node.DisplayName}' does not read it", $"One of {Names(node)}", "Correct -Through");
+                ?? throw new TrtToolsException(ErrorCode.TensorNotFound, $"Tensor '{through}'", $"node '{node.DisplayName}' does not read it", $"It reads {Names(node)}", "Correct -Through");
         }
         else if (index is { } own)
         {
-            source = node.Input(own) ?? throw new TrtToolsException(ErrorCode.ChangeRefused, $"Node '{node.DisplayName}' ({node.OpType})", FormattableString.Invariant($"its output '{output.Name}' is read, and it has no input {own} to put in its place"), "As many inputs as outputs that are read", "Use -Through, or -Stub");
+            source = node.Input(own) ?? throw new TrtToolsException(ErrorCode.ChangeRefused, $"Node '{node.DisplayName}' ({node.OpType})", FormattableString.Invariant($"its output '{output.Name}' is read, and it has no input {own} to put in its place"), "It needs as many inputs as outputs that are read", "Use -Through, or -Stub");
         }
         else
         {
@@ -136,7 +136,7 @@ public static class NodeRemoval
         }
         if (node.Is("Identity") && output.IsGraphOutput && !CanCarry(output, source))
         {
-            throw new TrtToolsException(ErrorCode.ChangeRefused, $"Node '{node.DisplayName}' (Identity)", $"it carries '{source.Name}' to the output '{output.Name}', which needs a node of its own", "A node that is not the only way to an output", "Take the output away instead (Set-GraphOutput -Remove)");
+            throw new TrtToolsException(ErrorCode.ChangeRefused, $"Node '{node.DisplayName}' (Identity)", $"it carries '{source.Name}' to the output '{output.Name}', which needs a node of its own", "Such a node cannot go", "Take the output away instead (Set-GraphOutput -Remove)");
         }
         edit.Touch(output);
         Rewiring.Replace(output, source);
@@ -148,7 +148,7 @@ public static class NodeRemoval
     private static TrtToolsException StillRead(Node node, Value output)
     {
         string reader = Rewiring.ReadersOf(output).FirstOrDefault() is { } first ? $"'{first.DisplayName}' reads" : "the graph returns";
-        return new TrtToolsException(ErrorCode.ChangeRefused, $"Node '{node.DisplayName}' ({node.OpType})", $"{reader} its output '{output.Name}'", "A node that nobody reads, or something in its place",
+        return new TrtToolsException(ErrorCode.ChangeRefused, $"Node '{node.DisplayName}' ({node.OpType})", $"{reader} its output '{output.Name}'", "Only a node that nobody reads can go without something in its place",
             "Add -Reconnect to read what the node reads, or -Stub Input or -Stub Zero");
     }
 

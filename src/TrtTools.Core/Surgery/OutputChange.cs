@@ -35,7 +35,7 @@ public static class OutputChange
                 }
                 break;
         }
-        if (edit.Body.Outputs.Count == 0) throw new TrtToolsException(ErrorCode.ChangeRefused, $"{Command} of '{graph.Name}'", "no output would be left", "One at least", "Add another output first, or use -Only");
+        if (edit.Body.Outputs.Count == 0) throw new TrtToolsException(ErrorCode.ChangeRefused, $"{Command} of '{graph.Name}'", "no output would be left", "A graph has one at least", "Add another output first, or use -Only");
         if (options.DataType is not null || options.Shape is not null) Declare(edit, options.Action is OutputAction.Declare ? Outputs(edit, options.Name) : edit.Names.Tensors(options.Name), options);
         if (!options.KeepUnused) Rewiring.RemoveUnused(before.Where(v => !v.IsGraphOutput));
         HistoryText text = new HistoryText().Add("Name", options.Name).Add(options.Action.ToString(), options.Action != OutputAction.Declare).Add("DataType", options.DataType?.ToString()).Add("Shape", options.Shape).Add("KeepUnused", options.KeepUnused);
@@ -49,7 +49,7 @@ public static class OutputChange
         foreach (Value value in found)
         {
             if (outputs.Contains(value)) continue;
-            throw new TrtToolsException(ErrorCode.TensorNotFound, $"Output '{value.Name}'", "the graph does not return it", $"One of {string.Join(", ", edit.Body.Outputs.Take(8).Select(o => $"'{o.Name}'"))}", "Correct the name, or use -Add to make it an output");
+            throw new TrtToolsException(ErrorCode.TensorNotFound, $"Output '{value.Name}'", "the graph does not return it", $"Its outputs are {string.Join(", ", edit.Body.Outputs.Take(8).Select(o => $"'{o.Name}'"))}", "Correct the name, or use -Add to make it an output");
         }
         return found;
     }
@@ -96,11 +96,11 @@ public static class OutputChange
         foreach (Value value in values)
         {
             TensorType? known = types.Of(value);
-            DataType type = options.DataType ?? known?.DataType ?? value.Type?.DataType ?? throw new TrtToolsException(ErrorCode.OptionInvalid, $"Output '{value.Name}'", "nothing is known of its element type", "An element type", "Add -DataType");
+            DataType type = options.DataType ?? known?.DataType ?? value.Type?.DataType ?? throw new TrtToolsException(ErrorCode.OptionInvalid, $"Output '{value.Name}'", "nothing is known of its element type", "An output needs an element type", "Add -DataType");
             TensorType declared = new(type, options.Shape is null ? value.Type?.Shape ?? known?.Shape : ShapeText.Parse(options.Shape, $"-Shape of '{value.Name}'"));
             if (ShapeText.WhyNot(declared, Computed(edit, value)) is { } why)
             {
-                throw new TrtToolsException(ErrorCode.ChangeRefused, $"Output '{value.Name}'", $"{why}, and a declaration does not change what is computed", $"A type that agrees, where {declared} was given", "Insert a Cast or Reshape before it (Add-GraphNode -InsertAfter)");
+                throw new TrtToolsException(ErrorCode.ChangeRefused, $"Output '{value.Name}'", $"{why}, and a declaration does not change what is computed", $"{declared} was given, which does not agree", "Insert a Cast or Reshape before it (Add-GraphNode -InsertAfter)");
             }
             value.Type = declared;
         }

@@ -112,12 +112,22 @@ public static class PrecisionConversion
                     if (IsSource(TypeOf(output))) producers[output.Name] = node;
                 }
             }
+            List<string> guarded = [];
             foreach ((string name, double greatest) in ActivationRange.Measure(_edit.Model, producers.Keys, data, _stop))
             {
                 // Half of the greatest number leaves room for data that was not seen.
                 if (greatest <= PrecisionTraits.Greatest(Target) / 2 || !_kept.Add(producers[name])) continue;
-                _report.Warning(string.Create(CultureInfo.InvariantCulture, $"{_edit.Model.Name}: '{producers[name].DisplayName}' keeps its precision: '{name}' reaches {greatest:G4}"));
+                string guard = string.Create(CultureInfo.InvariantCulture, $"'{producers[name].DisplayName}' keeps its precision: '{name}' reaches {greatest:G4}");
+                _report.Verbose($"{_edit.Model.Name}: {guard}");
+                guarded.Add(guard);
             }
+            // A warning for each of a hundred nodes would be read by nobody.
+            if (guarded.Count <= 4)
+            {
+                foreach (string guard in guarded) _report.Warning($"{_edit.Model.Name}: {guard}");
+                return;
+            }
+            _report.Warning(string.Create(CultureInfo.InvariantCulture, $"{_edit.Model.Name}: {guarded.Count} nodes keep their precision, since their results come near the greatest {Target} or pass it; -Verbose lists them. The first: {guarded[0]}"));
         }
 
         private void ConvertInputs(Graph body)

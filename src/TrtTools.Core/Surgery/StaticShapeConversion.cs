@@ -23,7 +23,7 @@ public static class StaticShapeConversion
             SymbolicShape shape = new([.. input.Type!.Shape!.Dimensions.Select(d => d?.Substitute(s => known.TryGetValue(s, out long extent) ? DimExpr.Constant(extent) : null))]);
             if (!shape.IsStatic)
             {
-                throw new TrtToolsException(ErrorCode.ShapeUnknown, $"Input '{input.Name}'", $"its shape {shape} is still free", "A number for every extent",
+                throw new TrtToolsException(ErrorCode.ShapeUnknown, $"Input '{input.Name}'", $"its shape {shape} is still free", "Every extent needs a number",
                     shape.Dimensions.SelectMany(d => d?.Symbols ?? []).FirstOrDefault() is { } left ? $"Add -Symbol @{{ {left} = 1 }}, or -InputShape @{{ {input.Name} = … }}" : $"Add -InputShape @{{ {input.Name} = … }}");
             }
             input.Type = input.Type with { Shape = shape };
@@ -49,10 +49,10 @@ public static class StaticShapeConversion
                 if (declared[d] is { IsConstant: true } own) fits = own.Value == shape[d];
                 if (declared[d]?.SymbolName is not { } symbol) continue;
                 if (known.TryGetValue(symbol, out long before) && before != shape[d])
-                    throw new TrtToolsException(ErrorCode.ShapeMismatch, $"Input '{name}'", $"'{symbol}' is {shape[d]} here and {before} elsewhere", "One extent for one symbol", "Give equal extents");
+                    throw new TrtToolsException(ErrorCode.ShapeMismatch, $"Input '{name}'", $"'{symbol}' is {shape[d]} here and {before} elsewhere", "A symbol has one extent", "Give equal extents");
                 known[symbol] = shape[d];
             }
-            if (!fits) throw new TrtToolsException(ErrorCode.ShapeMismatch, $"Input '{name}'", $"[{string.Join(',', shape)}] does not fit {declared}", "As many extents as it has, its own where it is fixed", "Correct the shape");
+            if (!fits) throw new TrtToolsException(ErrorCode.ShapeMismatch, $"Input '{name}'", $"[{string.Join(',', shape)}] does not fit {declared}", "It needs as many extents, its own where it is fixed", "Correct the shape");
         }
         input.Type = new TensorType(input.Type?.DataType ?? DataType.Undefined, SymbolicShape.Of(shape));
     }

@@ -51,7 +51,7 @@ public static class SubgraphSelection
         if (inputs.Count > 0 && missing.Count > 0)
         {
             throw new TrtToolsException(ErrorCode.ChangeRefused, $"{Command} of '{graph.Name}'", $"the part also needs {string.Join(", ", missing.Take(5).Select(m => $"'{m.Name}'"))}, which is an input of the graph",
-                "Inputs from which all outputs can be computed", "Add it to -InputTensor, or a tensor on the way from it");
+                "All outputs must follow from the inputs", "Add it to -InputTensor, or a tensor on the way from it");
         }
         List<Value> own = inputs.Count > 0 ? [.. inputs] : [.. graph.Body.Inputs.Where(i => leaves.Contains(i))];
         foreach (Value unused in inputs.Where(i => !leaves.Contains(i) && !outputs.Contains(i)))
@@ -99,7 +99,7 @@ public static class SubgraphSelection
             TensorType? known = types.Of(input);
             SymbolicShape? shape = options.Shapes.TryGetValue(input.Name, out IReadOnlyList<string>? given) ? ShapeText.Parse(given, $"Shape of '{input.Name}'") : known?.Shape;
             DataType type = options.Types.TryGetValue(input.Name, out DataType wanted) ? wanted : known?.DataType ?? DataType.Undefined;
-            if (type == DataType.Undefined) throw new TrtToolsException(ErrorCode.ShapeUnknown, $"Tensor '{input.Name}'", "nothing is known of its element type", "An element type for each input", $"Give one: -DataType @{{ '{input.Name}' = 'Float32' }}");
+            if (type == DataType.Undefined) throw new TrtToolsException(ErrorCode.ShapeUnknown, $"Tensor '{input.Name}'", "nothing is known of its element type", "Each input needs an element type", $"Give one: -DataType @{{ '{input.Name}' = 'Float32' }}");
             return new TensorType(type, shape);
         }
 
@@ -164,7 +164,7 @@ public static class SubgraphSelection
             }
         }
         List<Value> found = [.. graph.Body.Outputs.Distinct().Where(reached.Contains)];
-        if (found.Count == 0) throw new TrtToolsException(ErrorCode.ChangeRefused, $"{Command} of '{graph.Name}'", $"{string.Join(", ", inputs.Take(5).Select(i => $"'{i.Name}'"))} leads to no output", "Tensors on the way to an output", "Name the outputs with -OutputTensor");
+        if (found.Count == 0) throw new TrtToolsException(ErrorCode.ChangeRefused, $"{Command} of '{graph.Name}'", $"{string.Join(", ", inputs.Take(5).Select(i => $"'{i.Name}'"))} leads to no output", "Each input must be on the way to an output", "Name the outputs with -OutputTensor");
         return found;
     }
 

@@ -25,7 +25,7 @@ public static class TensorRenaming
         foreach ((string old, string name) in names)
         {
             Value value = edit.Names.Tensor(old);
-            if (wanted.Any(w => w.Value == value)) throw new TrtToolsException(ErrorCode.OptionInvalid, $"Tensor '{old}'", "it is to be renamed twice", "One new name for each tensor", "Correct the names");
+            if (wanted.Any(w => w.Value == value)) throw new TrtToolsException(ErrorCode.OptionInvalid, $"Tensor '{old}'", "it is to be renamed twice", "Each tensor takes one new name", "Correct the names");
             if (value.Name != name) wanted.Add((value, name));
         }
         Dictionary<Graph, Dictionary<string, string>> renamed = [];

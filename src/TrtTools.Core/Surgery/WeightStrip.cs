@@ -48,7 +48,7 @@ public static class WeightStrip
     {
         ArgumentNullException.ThrowIfNull(original);
         SortedDictionary<string, string> hashes = new(Stripped(graph), StringComparer.Ordinal);
-        if (hashes.Count == 0) throw new TrtToolsException(ErrorCode.ChangeRefused, graph.Name, "no weight was taken out of it", "A graph that Compress-OnnxWeight -Strip gave", "Give the stripped graph, and the original with -Restore");
+        if (hashes.Count == 0) throw new TrtToolsException(ErrorCode.ChangeRefused, graph.Name, "no weight was taken out of it", "It takes a graph that Compress-OnnxWeight -Strip gave", "Give the stripped graph, and the original with -Restore");
         Dictionary<string, TensorData> byName = new(StringComparer.Ordinal);
         Dictionary<string, TensorData> byHash = new(StringComparer.Ordinal);
         foreach ((string key, Value value) in Weights(original).Where(w => IsWeight(w.Value.Data!)))
@@ -77,7 +77,7 @@ public static class WeightStrip
         if (missing.Count > 0)
         {
             throw new TrtToolsException(ErrorCode.ChangeRefused, graph.Name, string.Create(CultureInfo.InvariantCulture, $"{original.Name} has not the content of {missing.Count} of {hashes.Count} weights: {string.Join(", ", missing.Take(4))}{(missing.Count > 4 ? ", …" : "")}"),
-                "The model that it was stripped from; nothing was changed", "Give that model");
+                "It takes the model that it was stripped from; nothing was changed", "Give that model");
         }
         edit.Model.Metadata = With(edit.Model.Metadata, null);
         return edit.Finish(Command, string.Create(CultureInfo.InvariantCulture, $"-Restore {original.Name} ({restored} weights)"));

@@ -144,7 +144,7 @@ internal static class EngineReader
     {
         try
         {
-            if (Directory.Exists(path)) throw new TrtToolsException(ErrorCode.EngineNotFound, path, "this is a folder", "An engine file", "Give the path of a file that Build-Engine wrote");
+            if (Directory.Exists(path)) throw new TrtToolsException(ErrorCode.EngineNotFound, path, "this is a folder", "It takes an engine file", "Give the path of a file that Build-Engine wrote");
             return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, 1 << 14);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)

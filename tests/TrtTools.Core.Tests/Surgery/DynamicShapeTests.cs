@@ -34,6 +34,22 @@ public sealed class DynamicShapeTests
     }
 
     [Fact]
+    public void A_state_beside_a_free_batch_is_not_taken_for_the_batch()
+    {
+        string message = Operating.Refused("x: Float32[?,3], h: Float32[2,3] -> y: Float32[?,3], g: Float32[2,3] { y = Relu(x); g = Relu(h) }", ErrorCode.OptionInvalid,
+            g => DynamicShapeConversion.Convert(g, new DynamicShapeOptions(), Report.None, CancellationToken.None)).Message;
+        Assert.Contains("2 ('h', extent 0) and for the free extent 0 of 'x'", message, StringComparison.Ordinal);
+        Assert.Equal("h: Float32[batch,3]", Dynamic("x: Float32[?,3], h: Float32[1,3] -> y: Float32[?,3] { y = Add(x, h) }").Inputs[1].ToString());
+    }
+
+    [Fact]
+    public void Two_extents_of_one_input_can_have_one_symbol()
+    {
+        OnnxGraph after = Dynamic("x: Float32[1,1,3] -> y: Float32[1,1,3] { y = Relu(x) }", new DynamicShapeOptions { InputShape = new Dictionary<string, IReadOnlyList<string>> { ["x"] = ["n", "n", "3"] } });
+        Assert.Equal("y: Float32[n,n,3]", after.Outputs[0].ToString());
+    }
+
+    [Fact]
     public void A_token_put_in_front_is_repeated_for_each_sample()
     {
         OnnxGraph after = Dynamic("x: Float32[1,4,2] -> y: Float32[1,5,2] { t = Float32[1,1,2] ones; y = Concat(t, x){axis=1} }");

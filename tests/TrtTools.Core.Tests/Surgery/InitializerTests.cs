@@ -29,6 +29,14 @@ public sealed class InitializerTests
     }
 
     [Fact]
+    public void A_scale_of_another_length_than_the_channels_is_refused()
+    {
+        const string text = "x: Float32[2,3,4] -> y: Float32[2,3,4] { s = Float32[3] ones; b = Float32[3] zeros; y = BatchNormalization(x, s, b, b, s) }";
+        Assert.Contains("the input has 3 channels, and its input 1 is [2]", Refused(text, ErrorCode.ChangeRefused, g => InitializerChange.Set(g, new InitializerChangeOptions { Name = "s", Value = new double[] { 1, 2 } })).Message, StringComparison.Ordinal);
+        Assert.Equal([4f, 5f, 6f], Set(text, new InitializerChangeOptions { Name = "s", Value = new double[] { 4, 5, 6 } }).Body.Find("s")!.Data!.AsSpan<float>().ToArray());
+    }
+
+    [Fact]
     public void Another_shape_is_for_the_readers_to_take()
     {
         Assert.Equal("w: Float32[]", Set(Graph, new InitializerChangeOptions { Name = "w", Value = 2.0 }).Initializers[0].ToString());

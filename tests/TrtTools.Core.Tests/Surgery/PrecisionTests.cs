@@ -82,6 +82,15 @@ public sealed class PrecisionTests
     }
 
     [Fact]
+    public void Many_nodes_that_would_overflow_are_one_warning()
+    {
+        const string text = "x: Float32[2] -> y: Float32[2] { k = Float32[] 1000; a = Mul(x, k); b = Mul(a, k); c = Relu(b); d = Abs(c); e = Neg(d); f = Neg(e); y = Div(f, b) }";
+        RecordingReport report = new();
+        Half(text, new PrecisionOptions { RangeData = InputSources.FromDictionaries([new Dictionary<string, object> { ["x"] = new float[] { 0.5f, 1.5f } }], InputInfo.Of(TestGraphs.Parse(text))) }, report);
+        Assert.Contains("5 nodes keep their precision", Assert.Single(report.Warnings), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Another_type_is_refused() =>
         Refused("x: Float32[2] -> y: Float32[2] { y = Relu(x) }", ErrorCode.OptionInvalid, g => PrecisionConversion.Convert(g, new PrecisionOptions { Precision = DataType.Int8 }, Report.None, CancellationToken.None));
 
