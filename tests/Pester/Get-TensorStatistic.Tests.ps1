@@ -4,6 +4,11 @@ BeforeAll {
 }
 
 Describe 'Get-TensorStatistic' {
+    It 'names the nearest weight for one that is not there' {
+        $weight = ($graph | Get-TensorStatistic)[0].Name
+        { $graph | Get-TensorStatistic -Name "${weight}x" -ErrorAction Stop } | Should -Throw "*Did you mean '$weight'*" -ErrorId 'TensorNotFound,TrtTools.Cmdlets.GetTensorStatisticCommand'
+    }
+
     It 'gives the weights of a graph' {
         $found = @($graph | Get-TensorStatistic)
         $found.Name | Should -Contain $graph.Initializers[0].Name

@@ -4,6 +4,12 @@ BeforeAll {
 }
 
 Describe 'Test-WeightSparsity' {
+    It 'does not pass a name that is mistyped' {
+        $weight = ($graph | Test-WeightSparsity)[0].Weight
+        { $graph | Test-WeightSparsity -Quiet -Name "${weight}x" -ErrorAction Stop } | Should -Throw "*Did you mean '$weight'*" -ErrorId 'TensorNotFound,TrtTools.Cmdlets.TestWeightSparsityCommand'
+        @($graph | Test-WeightSparsity -Name 'nothing*').Count | Should -Be 0
+    }
+
     It 'gives one record for each weight' {
         $found = @($graph | Test-WeightSparsity)
         $found.Count | Should -Be @($graph.Nodes | Where-Object OpType -In 'Conv', 'Gemm', 'MatMul').Count

@@ -41,7 +41,15 @@ public sealed class GetTensorStatisticCommand : TrtCmdlet
         switch (value)
         {
             case OnnxGraph graph when InputData is not null: Activations(graph, wanted); break;
-            case OnnxGraph graph: Write(stop => GraphStatistics.OfWeights(graph, wanted, Bin)); break;
+            case OnnxGraph graph:
+                Write(stop =>
+                {
+                    List<TensorStatistic> found = [.. GraphStatistics.OfWeights(graph, wanted, Bin)];
+                    string[]? missing = Name?.Where(n => !found.Exists(s => s.Name == n)).ToArray();
+                    if (missing is { Length: > 0 }) NamePatterns.Require(missing, [.. GraphStatistics.OfWeights(graph, static _ => true, 0).Select(s => s.Name)], "weight");
+                    return found;
+                });
+                break;
             case Tensor tensor: Write([tensor], "", wanted); break;
             case IDictionary map: Write([.. map.Values.Cast<object?>().Select(v => Arguments.Bare(v) as Tensor ?? throw Wrong(v ?? "null", "a dictionary of tensors was expected", "Pipe what Invoke-Engine gives"))], "", wanted); break;
             case string or FileInfo: Files(value, wanted); break;

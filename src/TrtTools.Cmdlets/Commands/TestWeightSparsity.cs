@@ -19,7 +19,9 @@ public sealed class TestWeightSparsityCommand : GraphCmdlet
     private protected override void ProcessGraph(OnnxGraph graph)
     {
         Func<string, bool> wanted = NamePatterns.Matcher(Name);
-        List<WeightSparsity> found = [.. Run((report, stop) => SparsityCheck.Check(graph, stop)).Where(w => wanted(w.Weight) || wanted(w.NodeName))];
+        List<WeightSparsity> all = [.. Run((report, stop) => SparsityCheck.Check(graph, stop))];
+        NamePatterns.Require(Name, [.. all.Select(w => w.Weight).Concat(all.Select(w => w.NodeName)).Where(n => n.Length > 0).Distinct()], "weight, and no node with one,");
+        List<WeightSparsity> found = all.FindAll(w => wanted(w.Weight) || wanted(w.NodeName));
         if (Quiet) WriteObject(found.TrueForAll(w => w.IsSparse));
         else WriteObject(found, enumerateCollection: true);
     }
