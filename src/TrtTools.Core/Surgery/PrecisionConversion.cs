@@ -24,6 +24,11 @@ public static class PrecisionConversion
         GraphEdit edit = new(graph);
         int calls = FunctionInliner.Inline(edit.Model, static _ => true);
         if (calls > 0) report.Verbose(FormattableString.Invariant($"{graph.Name}: {calls} calls of functions were expanded, since their bodies are written for one precision"));
+        List<string> operators = [.. edit.Body.NodesWithSubgraphs.Select(n => n.OpType).Distinct()];
+        foreach (string kept in options.KeepOperator.Where(k => !edit.Body.NodesWithSubgraphs.Any(n => NameFinder.IsOperator(k, n))))
+        {
+            report.Warning($"{graph.Name}: -KeepOperator '{kept}' keeps nothing, since no node is of this operator. {NameFinder.Nearest(kept, operators, "It has no nodes")}");
+        }
         Conversion conversion = new(edit, options, report, stop);
         conversion.Run();
         HistoryText text = new HistoryText().Add("Precision", options.Precision.ToString()).Add("KeepOperator", options.KeepOperator).Add("KeepNode", options.KeepNode).Add("Interface", options.Interface).Add("RangeData", options.RangeData?.Description);

@@ -82,6 +82,14 @@ public sealed class PrecisionTests
     }
 
     [Fact]
+    public void An_operator_to_keep_that_is_not_there_is_a_warning()
+    {
+        RecordingReport report = new();
+        Half("x: Float32[2] -> y: Float32[2] { a = Softmax(x); y = Relu(a) }", new PrecisionOptions { KeepOperator = ["Sofmax", "relu"] }, report);
+        Assert.Contains("'Sofmax' keeps nothing, since no node is of this operator. The nearest are 'Softmax'", Assert.Single(report.Warnings), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Many_nodes_that_would_overflow_are_one_warning()
     {
         const string text = "x: Float32[2] -> y: Float32[2] { k = Float32[] 1000; a = Mul(x, k); b = Mul(a, k); c = Relu(b); d = Abs(c); e = Neg(d); f = Neg(e); y = Div(f, b) }";
